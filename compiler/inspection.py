@@ -1,0 +1,50 @@
+"""What a model contains and what of it is supported, before anything is compiled."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class OpenTensor(BaseModel):
+    """A model input or output; a dimension that the model leaves open is null."""
+
+    name: str
+    dtype: str
+    shape: list[int | None]
+
+
+class OperatorCount(BaseModel):
+    op: str
+    count: int
+    supported: bool
+
+
+class Unsupported(BaseModel):
+    """One node that cannot be compiled, why, and the way out."""
+
+    node: str
+    op: str
+    code: str
+    reason: str
+    help: str = ""
+
+
+class Inspection(BaseModel):
+    """`deepmetal inspect`. Never raises for an unsupported operator: it lists them all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    format: str
+    sha256: str
+    size: int
+    inputs: list[OpenTensor]
+    outputs: list[OpenTensor]
+    operators: list[OperatorCount]
+    parameters: int
+    macs: int | None = Field(None, description="null while a shape is open")
+    unsupported: list[Unsupported] = Field(default_factory=list)
+    shape_needed: dict[str, list[int | None]] = Field(
+        default_factory=dict, description="inputs whose shape the user must give, with a proposal"
+    )
+    compilable: bool

@@ -1,0 +1,68 @@
+"""What a user may choose. The command line, the API and the browser share this one class."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Emitter = Literal["c"]
+Precision = Literal["float32"]
+Objective = Literal["balanced", "speed", "size", "ram"]
+
+_C_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+_C_KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+    "main memcpy memset and or not xor asm bool true false class new delete this template namespace".split()
+)
+
+Dimension = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class CompileOptions(BaseModel):
+    """Options of one compilation: one target, one emitter, one precision.
+
+    The names are those of the command line in snake_case. `shape` maps an input name to its dimensions; the
+    empty name stands for a model's only input.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str = Field("cortex-m4", description="The processor to compile for; `deepmetal targets` lists them.")
+    emit: Emitter = Field("c", description="The language of the generated source.")
+    precision: Precision = Field("float32", description="The arithmetic of the generated code.")
+    optimize: Objective = Field("balanced", description="What to favour when a choice trades one cost for another.")
+    name: str = Field("model", description="Prefix of every generated symbol and file name.")
+    shape: dict[str, tuple[Dimension, ...]] = Field(
+        default_factory=dict, description="Dimensions of inputs that the model leaves open."
+    )
+    io_layout: Literal["source", "native"] = Field(
+        "source", description="Element order of inputs and outputs: the source model's, or the internal one."
+    )
+    arena: Literal["static", "caller"] = Field("static", description="Who provides the working memory.")
+    weights: Literal["auto", "array", "incbin"] = Field(
+        "auto", description="Weights as C arrays, or as a binary file; auto: a file when they exceed 1 MiB."
+    )
+    compiler: Literal["auto", "gcc", "clang"] = Field("auto", description="The C compiler; auto: the target's best.")
+    budget: dict[Literal["flash", "ram", "latency"], float] = Field(
+        default_factory=dict, description="Upper bounds: flash and ram in bytes, latency in milliseconds."
+    )
+    vectors: int = Field(4, ge=1, le=64, description="How many random input vectors the validation draws.")
+    softmax: bool = Field(False, description="Append a softmax to the model's output.")
+    run: bool = Field(True, description="Run and validate the result on the emulator.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_c_identifier(cls, value: str) -> str:
+        if not _C_NAME.match(value) or value in _C_KEYWORDS:
+            raise ValueError("use a lower-case C identifier of at most 31 characters that is no keyword")
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _budgets_are_positive(cls, value: dict[str, float]) -> dict[str, float]:
+        if bad := [k for k, v in value.items() if not 0 < v < 1e15]:
+            raise ValueError(f"the budget for {bad[0]} must be a positive number")
+        return value

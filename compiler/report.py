@@ -1,0 +1,174 @@
+"""`report.json`, schema `deepmetal.report/1`: what a compilation costs and whether it is right.
+
+Integers are bytes, instructions or cycles. A number is null where it was not measured, never guessed. In
+`totals` only `cycles`, `cycles_error_percent` and `latency_ms` may be null after a run.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA: Literal["deepmetal.report/1"] = "deepmetal.report/1"
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TensorInfo(Part):
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+class ModelInfo(Part):
+    name: str
+    sha256: str
+    format: str = Field(description="onnx, torch, ...")
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    parameters: int
+    macs: int = Field(description="multiply-accumulates of the source model, before optimisation")
+
+
+class Toolchain(Part):
+    compiler: str
+    compiler_version: str
+    flags: list[str]
+    emulator: str | None = None
+    emulator_version: str | None = None
+    counting: str | None = Field(None, description="how instructions were counted: plugin or timer")
+    sandbox: str | None = None
+
+
+class FlashTotals(Part):
+    code: int | None = None
+    weights: int | None = None
+    other: int | None = Field(None, description="start-up and libc that the model pulls in")
+    total: int | None = None
+
+
+class RamTotals(Part):
+    arena: int
+    static: int | None = None
+    stack: int | None = None
+    total: int | None = None
+
+
+class Totals(Part):
+    macs: int = Field(description="executed per inference, after optimisation")
+    flash: FlashTotals
+    ram: RamTotals
+    instructions: int | None = Field(None, description="from entry to return of model_run, of the object in the zip")
+    cycles: int | None = None
+    cycles_error_percent: float | None = None
+    latency_ms: float | None = None
+    clock_mhz: float | None = None
+
+
+class LayerFlash(Part):
+    code: int | None = Field(None, description="0 when the kernel is shared with an earlier layer")
+    weights: int = 0
+
+
+class LayerError(Part):
+    """Difference of one tensor from the reference, over all vectors."""
+
+    max_abs: float
+    mean_abs: float
+    cosine: float | None = None
+    sqnr_db: float | None = Field(None, description="null when the tensors are equal")
+
+
+class Layer(Part):
+    name: str
+    op: str
+    source_nodes: list[str]
+    input_shapes: list[list[int]]
+    output_shape: list[int]
+    dtype: str
+    macs: int
+    parameters: int
+    flash: LayerFlash
+    ram_live: int = Field(description="bytes of the arena alive while the layer runs")
+    instructions: int | None = None
+    cycles: int | None = None
+    kernel: str = Field(description="the generated function")
+    schedule: str = Field(description="how the kernel runs, e.g. direct 2x8")
+    error: LayerError | None = None
+
+
+class PassInfo(Part):
+    name: str
+    effect: str
+    macs_saved: int = 0
+    flash_saved: int = 0
+    ram_saved: int = 0
+
+
+class MemoryTensor(Part):
+    name: str
+    layer: str = Field(description="the layer that writes it; empty for an input")
+    offset: int
+    size: int
+    first_use: int = Field(description="index of the first layer that needs it; inputs: -1")
+    last_use: int
+
+
+class MemoryInfo(Part):
+    arena_bytes: int
+    lower_bound_bytes: int
+    tensors: list[MemoryTensor]
+
+
+class Validation(Part):
+    reference: str = Field(description="e.g. ONNX Runtime 1.31.1")
+    vectors: int
+    max_abs_error: float
+    max_rel_error: float = Field(description="largest difference of a tensor divided by that tensor's range")
+    cosine: float | None
+    argmax_agreement: float | None = Field(None, description="share of vectors with the same largest output, 0 to 1")
+    bit_exact: bool
+    tolerance: float
+    passed: bool
+
+
+class BoardFit(Part):
+    name: str
+    fits: bool
+    flash_free: int
+    ram_free: int
+    latency_ms: float | None = None
+
+
+class Accuracy(Part):
+    samples: int
+    float32: float
+    quantized: float | None = None
+
+
+class Report(Part):
+    """The whole report of one compilation."""
+
+    schema_: Literal["deepmetal.report/1"] = Field(SCHEMA, alias="schema")
+    deepmetal_version: str
+    model: ModelInfo
+    options: dict[str, object]
+    toolchain: Toolchain
+    totals: Totals
+    layers: list[Layer]
+    passes: list[PassInfo]
+    memory: MemoryInfo
+    validation: Validation | None = Field(None, description="null when the emulator was not run")
+    accuracy: Accuracy | None = None
+    boards: list[BoardFit] = Field(default_factory=list)
+    timings: dict[str, float] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list, description="what a reader should know about these numbers")
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    def to_json(self) -> str:
+        """The text of report.json; deterministic but for `timings`."""
+        return self.model_dump_json(by_alias=True, indent=1) + "\n"
