@@ -1,0 +1,83 @@
+"""What a marker `needs_...` asks of the machine, and how to get it. A test whose need is missing is skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"  # models and baselines that are not part of the repository
+
+
+@dataclass(frozen=True)
+class Need:
+    """A thing outside the repository that some tests need."""
+
+    title: str
+    install: str
+    present: Callable[[], bool]
+
+    def missing(self) -> str | None:
+        return None if self.present() else f"needs {self.title} ({self.install})"
+
+
+def program(*names: str) -> str | None:
+    """The first of the named programs that is on the PATH."""
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def postgres_bin() -> Path | None:
+    """The folder with `initdb` and `postgres`; Debian keeps it off the PATH."""
+    if found := program("initdb"):
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    return versions[-1].parent if versions else None
+
+
+def chromium() -> str | None:
+    """The browser of the end-to-end tests; DEEPMETAL_CHROMIUM overrides the search."""
+    return os.environ.get("DEEPMETAL_CHROMIUM") or program("chromium", "chromium-browser", "google-chrome")
+
+
+def node() -> str | None:
+    """Node as `scripts/setup` left it: the one in .venv, or else the system's."""
+    own = ROOT / ".venv" / "bin" / "node"
+    return str(own) if own.exists() else program("node")
+
+
+def _browser() -> bool:
+    built = (ROOT / "frontend" / "dist" / "index.html").exists()
+    return bool(chromium() and node() and built and (ROOT / "frontend" / "node_modules").exists())
+
+
+def _clang() -> bool:
+    return bool(program("clang-19", "clang") and program("ld.lld-19", "ld.lld"))
+
+
+NEEDS: dict[str, Need] = {
+    "needs_gcc_arm": Need(
+        "arm-none-eabi-gcc with newlib",
+        "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+        lambda: program("arm-none-eabi-gcc") is not None,
+    ),
+    "needs_clang": Need("clang and lld", "apt install clang-19 lld-19", _clang),
+    "needs_qemu": Need(
+        "qemu-system-arm", "apt install qemu-system-arm", lambda: program("qemu-system-arm") is not None
+    ),
+    "needs_redis": Need("redis-server", "apt install redis-server", lambda: program("redis-server") is not None),
+    "needs_postgres": Need("PostgreSQL's server", "apt install postgresql", lambda: postgres_bin() is not None),
+    "needs_browser": Need("chromium and the built front end", "make test installs both", _browser),
+    "needs_cmake": Need("cmake", "apt install cmake", lambda: program("cmake") is not None),
+    "needs_torch": Need("PyTorch", "scripts/setup installs it", lambda: importlib.util.find_spec("torch") is not None),
+}
+
+
+@cache
+def missing(marker: str) -> str | None:
+    """Why a test with this marker cannot run here, or None."""
+    return NEEDS[marker].missing()
