@@ -1,0 +1,130 @@
+"""The graph IR: frozen nodes in execution order, typed values, constants beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from compiler.graph.types import Array, TensorType
+
+if TYPE_CHECKING:
+    from compiler.ops.base import Op
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the graph; its name is unique in the graph."""
+
+    name: str
+    type: TensorType
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    def __str__(self) -> str:
+        return f"%{self.name}: {self.type}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """`outputs = op(inputs)`. An absent optional input is None."""
+
+    op: Op
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    name: str
+    sources: tuple[str, ...] = ()  # names of the source model's nodes that ended up here
+    equals: tuple[str, ...] = ()  # for each output: the source model's tensor it equals, or ""
+
+    @property
+    def output(self) -> Value:
+        return self.outputs[0]
+
+    def value(self, index: int) -> Value:
+        """An input that must be present."""
+        value = self.inputs[index]
+        assert value is not None, f"{self.name}: input {index} is absent"
+        return value
+
+    @property
+    def present(self) -> tuple[Value, ...]:
+        return tuple(v for v in self.inputs if v is not None)
+
+
+@dataclass(frozen=True)
+class Graph:
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array] = field(default_factory=dict)
+
+    @cached_property
+    def _producers(self) -> dict[str, Node]:
+        return {v.name: n for n in self.nodes for v in n.outputs}
+
+    @cached_property
+    def _readers(self) -> dict[str, list[Node]]:
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.present:
+                readers.setdefault(value.name, []).append(node)
+        return readers
+
+    @cached_property
+    def _output_names(self) -> frozenset[str]:
+        return frozenset(v.name for v in self.outputs)
+
+    def producer(self, value: Value | None) -> Node | None:
+        return None if value is None else self._producers.get(value.name)
+
+    def readers(self, value: Value) -> list[Node]:
+        """One entry for each use, so a node that reads a value twice is listed twice."""
+        return self._readers.get(value.name, [])
+
+    def is_output(self, value: Value) -> bool:
+        return value.name in self._output_names
+
+    def only_reader(self, value: Value) -> Node | None:
+        """The single use of a value that is no output of the graph."""
+        readers = self.readers(value)
+        return readers[0] if len(readers) == 1 and not self.is_output(value) else None
+
+    def constant(self, value: Value | None) -> Array | None:
+        return None if value is None else self.constants.get(value.name)
+
+    def with_nodes(self, nodes: Iterable[Node], constants: Mapping[str, Array] | None = None) -> Graph:
+        return replace(self, nodes=tuple(nodes), constants=self.constants if constants is None else constants)
+
+    def map_values(self, change: Callable[[Value], Value]) -> Graph:
+        """Every value replaced by `change(value)`, in nodes, inputs and outputs alike."""
+        nodes = tuple(
+            replace(
+                n,
+                inputs=tuple(None if v is None else change(v) for v in n.inputs),
+                outputs=tuple(change(v) for v in n.outputs),
+            )
+            for n in self.nodes
+        )
+        return replace(
+            self, inputs=tuple(map(change, self.inputs)), outputs=tuple(map(change, self.outputs)), nodes=nodes
+        )
+
+    def without_dead_code(self) -> Graph:
+        """Nodes and constants that no output depends on are dropped; graph inputs stay."""
+        needed = {v.name for v in self.outputs}
+        kept: list[Node] = []
+        for node in reversed(self.nodes):
+            if any(v.name in needed for v in node.outputs):
+                kept.append(node)
+                needed.update(v.name for v in node.present)
+        return self.with_nodes(reversed(kept), {k: a for k, a in self.constants.items() if k in needed})
+
+    def macs(self) -> int:
+        return sum(n.op.macs(*n.inputs, outputs=n.outputs) for n in self.nodes)
+
+    def parameters(self) -> int:
+        return sum(int(a.size) for a in self.constants.values())

@@ -1,0 +1,209 @@
+"""Writing kernels: `Kernel` collects statements, `View` turns logical indices into addresses.
+
+Python is the macro language: an ordinary `for` unrolls, `with k.loop(...)` makes a loop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from compiler.loop.nodes import (
+    I32,
+    Assign,
+    Body,
+    Buffer,
+    Comment,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Let,
+    Load,
+    Operand,
+    Stmt,
+    Store,
+    Type,
+    Var,
+    Window,
+    const,
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor in a buffer: element (i, j, ...) is `buffer[base + i*strides[0] + j*strides[1] + ...]`.
+
+    A view without a buffer is one value repeated (a symbolic fill).
+    """
+
+    type: Type
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    buffer: Buffer | None = None
+    base: Expr = field(default_factory=lambda: Const(0))
+    value: float | int = 0
+
+    @property
+    def size(self) -> int:
+        result = 1
+        for n in self.shape:
+            result *= n
+        return result
+
+    def index(self, *indices: Operand) -> Expr:
+        assert len(indices) == len(self.shape), f"{len(indices)} indices for {self.shape}"
+        total = self.base
+        for i, stride, n in zip(indices, self.strides, self.shape, strict=True):
+            if n != 1 or (isinstance(i, int) and i != 0):
+                total = total + (i if isinstance(i, Expr) else Const(i)) * stride
+        return total
+
+    def __getitem__(self, indices: Operand | tuple[Operand, ...]) -> Expr:
+        indices = indices if isinstance(indices, tuple) else (indices,)
+        if self.buffer is None:
+            return const(self.value, self.type)
+        return Load(self.buffer, self.index(*indices), self.type)
+
+    def at(self, offset: Operand) -> Expr:
+        """The element `offset` places after the base, whatever the shape."""
+        if self.buffer is None:
+            return const(self.value, self.type)
+        return Load(self.buffer, self.base + offset, self.type)
+
+    def flat(self) -> View:
+        """The same memory as one axis; only for tensors without gaps."""
+        return View(self.type, (self.size,), (1,), self.buffer, self.base, self.value)
+
+
+class Cell:
+    """A mutable variable: `acc += x` assigns."""
+
+    def __init__(self, kernel: Kernel, var: Var) -> None:
+        self.kernel, self.var = kernel, var
+
+    @property
+    def value(self) -> Expr:
+        return self.var
+
+    def set(self, value: Expr) -> None:
+        self.kernel.emit(Assign(self.var, value))
+
+    def __iadd__(self, value: Expr) -> Cell:
+        self.set(self.var + value)
+        return self
+
+
+class Kernel:
+    """A function under construction."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[Stmt]] = [[]]
+        self._names: set[str] = set()
+
+    def fresh(self, name: str) -> str:
+        """A name not used yet in this function: `acc`, `acc1`, ..."""
+        name = re.sub(r"\W", "_", name)
+        candidate, n = name, 0
+        while candidate in self._names:
+            n += 1
+            candidate = f"{name}{n}"
+        self._names.add(candidate)
+        return candidate
+
+    def emit(self, statement: Stmt) -> None:
+        self._blocks[-1].append(statement)
+
+    def comment(self, text: str) -> None:
+        self.emit(Comment(text))
+
+    @contextmanager
+    def block(self) -> Iterator[list[Stmt]]:
+        """Collect statements apart; the caller places them."""
+        statements: list[Stmt] = []
+        self._blocks.append(statements)
+        try:
+            yield statements
+        finally:
+            self._blocks.pop()
+
+    @contextmanager
+    def loop(self, stop: Operand, name: str = "i", start: Operand = 0, step: int = 1) -> Iterator[Expr]:
+        """`for name in range(start, stop, step)`; a loop of one round becomes a plain block."""
+        low = start if isinstance(start, Expr) else Const(start)
+        high = stop if isinstance(stop, Expr) else Const(stop)
+        once = isinstance(low, Const) and isinstance(high, Const) and 0 < int(high.value) - int(low.value) <= step
+        if once:
+            yield low
+            return
+        var = Var(self.fresh(name))
+        with self.block() as body:
+            yield var
+        self.emit(For(var, low, high, tuple(body), step=step))
+        self._names.discard(var.name)  # siblings may use the name again
+
+    @contextmanager
+    def grid(self, shape: Sequence[int], names: str = "ijklmnopqr") -> Iterator[tuple[Expr, ...]]:
+        """Nested loops over a shape, outermost first."""
+        if not shape:
+            yield ()
+            return
+        with self.loop(shape[0], names[0]) as i, self.grid(shape[1:], names[1:]) as rest:
+            yield (i, *rest)
+
+    @contextmanager
+    def when(self, condition: Expr) -> Iterator[None]:
+        with self.block() as body:
+            yield
+        self.emit(If(condition, tuple(body)))
+
+    def let(self, name: str, value: Expr) -> Expr:
+        """Name an expression; constants and variables stay as they are."""
+        if isinstance(value, (Const, Var)):
+            return value
+        var = Var(self.fresh(name), value.type)
+        self.emit(Let(var, value))
+        return var
+
+    def cell(self, name: str, value: Expr) -> Cell:
+        var = Var(self.fresh(name), value.type)
+        self.emit(Let(var, value, mutable=True))
+        return Cell(self, var)
+
+    def sum(self, init: Expr, name: str = "acc") -> Cell:
+        return self.cell(name, init)
+
+    def window(self, name: str, base: View, offset: Expr) -> View:
+        """The view moved by `offset` elements, as a pointer of its own; keeps inner index expressions short."""
+        if base.buffer is None:
+            return base
+        whole = base.base + offset
+        if isinstance(whole, Const) and whole.value == 0:
+            return base
+        buffer = Buffer(self.fresh(name), base.buffer.type, None, base.buffer.const)
+        self.emit(Window(buffer, base.buffer, whole))
+        return View(base.type, base.shape, base.strides, buffer, Const(0))
+
+    def store(self, view: View, indices: tuple[Operand, ...], value: Expr) -> None:
+        assert view.buffer is not None
+        self.emit(Store(view.buffer, view.index(*indices), value))
+
+    def store_at(self, view: View, offset: Operand, value: Expr) -> None:
+        assert view.buffer is not None
+        self.emit(Store(view.buffer, view.base + offset, value))
+
+    def body(self) -> Body:
+        assert len(self._blocks) == 1
+        return tuple(self._blocks[0])
+
+    def reserve(self, *names: str) -> None:
+        self._names.update(names)
+
+    def function(self, name: str, buffers: Sequence[Buffer], doc: Sequence[str] = ()) -> Function:
+        return Function(name, tuple(buffers), (), self.body(), doc=tuple(doc))
+
+
+INDEX = I32

@@ -1,0 +1,217 @@
+"""The living definition of the loop IR: what every node means, in plain Python.
+
+Slow on purpose. Scalars are numpy scalars so that float32 arithmetic rounds as on the device; integers wrap. An
+index outside its buffer raises IndexError, which is how kernels are checked for bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.loop.nodes import (
+    Apply,
+    Assign,
+    Binary,
+    Bitcast,
+    Body,
+    Buffer,
+    Call,
+    Cast,
+    Comment,
+    Compare,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Invoke,
+    Let,
+    Load,
+    Select,
+    Splat,
+    Store,
+    Type,
+    Unary,
+    Var,
+    Window,
+)
+from compiler.loop.simplify import fold, wrap
+
+Watch = Callable[[str, str, int], None]  # ("load" or "store", buffer name, element)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A buffer's array and where the buffer starts in it."""
+
+    array: np.ndarray
+    offset: int = 0
+    root: str = ""
+
+    def at(self, index: int) -> int:
+        place = self.offset + index
+        if not 0 <= place < len(self.array):
+            raise IndexError(f"{self.root}[{place}] is outside its {len(self.array)} elements")
+        return place
+
+
+class Machine:
+    """Runs one function; `watch` is told of every access (buffer parameter, element)."""
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self.watch = watch
+        self.vars: dict[str, np.generic] = {}
+        self.memory: dict[str, Memory] = {}
+
+    def call(self, function: Function, memories: list[Memory], scalars: list[np.generic]) -> np.generic | None:
+        inner = Machine(self.watch)
+        inner.memory = {b.name: m for b, m in zip(function.buffers, memories, strict=True)}
+        inner.vars = {v.name: s for v, s in zip(function.scalars, scalars, strict=True)}
+        inner.run(function.body)
+        return None if function.result is None else inner.eval(function.result)
+
+    def run(self, body: Body) -> None:
+        for s in body:
+            match s:
+                case For(var, start, stop, inner, _, step):
+                    for i in range(int(self.eval(start)), int(self.eval(stop)), step):
+                        self.vars[var.name] = np.int32(i)
+                        self.run(inner)
+                case If(condition, then, otherwise):
+                    self.run(then if self.eval(condition) else otherwise)
+                case Let(var, value) | Assign(var, value):
+                    self.vars[var.name] = self.eval(value)
+                case Store(buffer, index, value):
+                    memory = self.memory[buffer.name]
+                    place = memory.at(int(self.eval(index)))
+                    stored = self.eval(value)
+                    if value.type.lanes > 1:
+                        memory.at(int(self.eval(index)) + value.type.lanes - 1)
+                        memory.array[place : place + value.type.lanes] = stored
+                    else:
+                        memory.array[place] = stored
+                    if self.watch:
+                        self.watch("store", memory.root, place)
+                case Window(buffer, base, offset):
+                    memory = self.memory[base.name]
+                    start = memory.offset + int(self.eval(offset))
+                    self.memory[buffer.name] = Memory(memory.array, start, memory.root)
+                case Call(function, buffers, args):
+                    moved = [self._moved(b, int(self.eval(o))) for b, o in buffers]
+                    self.call(function, moved, [self.eval(a) for a in args])
+                case Comment():
+                    pass
+                case _:
+                    raise TypeError(f"no meaning for {s}")
+
+    def _moved(self, buffer: Buffer, offset: int) -> Memory:
+        memory = self.memory[buffer.name]
+        return Memory(memory.array, memory.offset + offset, memory.root)
+
+    def eval(self, e: Expr) -> np.generic:
+        match e:
+            case Const(value, kind):
+                return np.dtype(kind.numpy).type(value)
+            case Var(name):
+                return self.vars[name]
+            case Load(buffer, index, kind):
+                memory = self.memory[buffer.name]
+                place = memory.at(int(self.eval(index)))
+                if self.watch:
+                    self.watch("load", memory.root, place)
+                if kind.lanes > 1:
+                    memory.at(int(self.eval(index)) + kind.lanes - 1)
+                    return memory.array[place : place + kind.lanes].copy()  # type: ignore[no-any-return]
+                return memory.array[place]  # type: ignore[no-any-return]
+            case Binary(op, a, b):
+                return arithmetic(op, self.eval(a), self.eval(b), e.type)
+            case Unary(op, a):
+                return unary(op, self.eval(a), e.type)
+            case Compare(op, a, b):
+                return np.bool_(_COMPARE[op](self.eval(a), self.eval(b)))
+            case Select(condition, a, b):
+                return self.eval(a) if self.eval(condition) else self.eval(b)
+            case Cast(a, kind):
+                return cast(self.eval(a), kind)
+            case Bitcast(a, kind):
+                return np.asarray(self.eval(a)).view(kind.numpy)[()]
+            case Splat(a, kind):
+                return np.full(kind.lanes, self.eval(a))  # type: ignore[return-value]
+            case Invoke(function, args):
+                result = self.call(function, [], [self.eval(a) for a in args])
+                assert result is not None
+                return result
+            case Apply(instruction, args):
+                result = self.call(instruction.meaning, [], [self.eval(a) for a in args])
+                assert result is not None
+                return result
+        raise TypeError(f"no meaning for {e}")
+
+
+_COMPARE: dict[str, Callable[[np.generic, np.generic], bool]] = {
+    "lt": lambda a, b: bool(a < b),
+    "le": lambda a, b: bool(a <= b),
+    "gt": lambda a, b: bool(a > b),
+    "ge": lambda a, b: bool(a >= b),
+    "eq": lambda a, b: bool(a == b),
+    "ne": lambda a, b: bool(a != b),
+}
+
+
+def arithmetic(op: str, a: np.generic, b: np.generic, kind: Type) -> np.generic:
+    if kind.is_float:
+        with np.errstate(all="ignore"):
+            match op:
+                case "add":
+                    return a + b  # type: ignore[no-any-return, operator]
+                case "sub":
+                    return a - b  # type: ignore[no-any-return, operator]
+                case "mul":
+                    return a * b  # type: ignore[no-any-return, operator]
+                case "div":
+                    return a / b  # type: ignore[no-any-return, operator]
+                case "min":
+                    return a if a < b else b  # type: ignore[operator]
+                case "max":
+                    return a if a > b else b  # type: ignore[operator]
+        raise TypeError(f"no float {op}")
+    if kind.bits == 1:
+        x, y = bool(a), bool(b)
+        return np.bool_({"and": x and y, "or": x or y, "xor": x != y}[op])
+    return np.dtype(kind.numpy).type(fold(op, int(a), int(b), kind))  # type: ignore[arg-type, no-any-return]
+
+
+def unary(op: str, a: np.generic, kind: Type) -> np.generic:
+    if op == "not":
+        return np.bool_(not a) if kind.bits == 1 else np.dtype(kind.numpy).type(wrap(~int(a), kind))
+    if kind.is_float:
+        with np.errstate(all="ignore"):
+            return {"neg": np.negative, "abs": np.abs, "sqrt": np.sqrt}[op](a)  # type: ignore[no-any-return]
+    value = -int(a) if op == "neg" or int(a) < 0 else int(a)
+    return np.dtype(kind.numpy).type(wrap(value, kind))
+
+
+def cast(a: np.generic, kind: Type) -> np.generic:
+    target = np.dtype(kind.numpy)
+    if kind.is_float:
+        with np.errstate(over="ignore"):
+            return target.type(a)
+    if kind.bits == 1:
+        return np.bool_(a != 0)
+    if isinstance(a, np.floating):
+        info = np.iinfo(target)
+        if np.isnan(a):
+            return target.type(0)
+        return target.type(int(min(max(float(a), float(info.min)), float(info.max)))) if abs(a) < 2**62 else (
+            target.type(info.max if a > 0 else info.min)
+        )
+    return target.type(wrap(int(a), kind))
+
+
+def run(function: Function, arrays: dict[str, np.ndarray], watch: Watch | None = None) -> None:
+    """Run a kernel on flat arrays, one for each buffer parameter; outputs are written in place."""
+    memories = [Memory(arrays[b.name], 0, b.name) for b in function.buffers]
+    Machine(watch).call(function, memories, [])
