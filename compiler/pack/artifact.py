@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from compiler.errors import ModelError
+from compiler.graph.types import Array
 from compiler.pack.archive import zip_bytes
+from compiler.pack.manifest import listed_files
 from compiler.report import Report
 
 
@@ -24,8 +22,8 @@ class Vector:
     `io_layout` says native.
     """
 
-    inputs: tuple[NDArray[Any], ...]
-    outputs: tuple[NDArray[Any], ...]
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
     name: str = ""
 
 
@@ -43,9 +41,10 @@ def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:
     """Write `files` to the folder `out` and to `out`.zip beside it.
 
     `report` may carry timings that `files` must not. Files that an earlier artifact left in `out` and that this one
-    does not have are removed; anything else in the folder stays.
+    does not have are removed, unless they were edited; anything else in the folder stays.
     """
-    archive = out.with_name(out.name + ".zip")
+    out = out.resolve()
+    archive = out.parent / (out.name + ".zip")
     try:
         _write_folder(files, out)
         _replace(archive, zip_bytes(files))
@@ -60,15 +59,23 @@ def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:
 
 
 def _write_folder(files: Mapping[str, bytes], out: Path) -> None:
-    stale = _listed_in_manifest(out) - set(files)
+    earlier = _earlier(out)
     for path, data in sorted(files.items()):
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, data)
-    for path in sorted(stale):
+    for path in sorted(set(earlier) - set(files)):
         target = out / path
-        if target.is_file() and not target.is_symlink():
+        if target.is_file() and not target.is_symlink() and sha256(target.read_bytes()).hexdigest() == earlier[path]:
             target.unlink()
+
+
+def _earlier(out: Path) -> dict[str, str]:
+    """Files that an earlier artifact left in `out`, with their SHA-256; only paths that stay inside the folder."""
+    path = out / "manifest.json"
+    listed = listed_files(path.read_bytes()) if path.is_file() else {}
+    pure = {name: PurePosixPath(name) for name in listed}
+    return {n: digest for n, digest in listed.items() if not pure[n].is_absolute() and ".." not in pure[n].parts}
 
 
 def _replace(target: Path, data: bytes) -> None:
@@ -76,17 +83,3 @@ def _replace(target: Path, data: bytes) -> None:
     part = target.with_name(target.name + ".part")
     part.write_bytes(data)
     part.replace(target)
-
-
-def _listed_in_manifest(out: Path) -> set[str]:
-    """Paths that the manifest of an earlier artifact in `out` names; only such that stay inside the folder."""
-    try:
-        listed = json.loads((out / "manifest.json").read_text("utf-8"))["files"]
-        paths = {str(path) for path in listed}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {p for p in paths if not PurePosixPath(p).is_absolute() and ".." not in PurePosixPath(p).parts}
-
-
-def elements(arrays: tuple[NDArray[Any], ...]) -> int:
-    return int(sum(np.asarray(a).size for a in arrays))

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from compiler.options import CompileOptions
 from compiler.pack.artifact import Artifact, Vector, write
+from compiler.pack.command import compile_command
+from compiler.pack.manifest import manifest
+from compiler.pack.memory_svg import memory_svg
+from compiler.pack.readme import Contents, cmake, readme
+from compiler.pack.report_html import report_html
+from compiler.pack.report_md import report_md
+from compiler.pack.selfcheck import SelfCheck, selfcheck
 from compiler.report import Report
+
+DEFAULT_TOLERANCE = 1e-4  # of an output's range, when nothing was validated
 
 
 def pack(
@@ -32,6 +43,60 @@ def pack(
     tolerance  largest difference that passes, relative to the range of the output tensor; by default that of
                `report.validation`
     commands   tool command lines that built the objects, with paths relative to the artifact (`src/model.c`), for
-               the manifest
+               the manifest and the README; by default they are made from `report.toolchain`
     """
-    raise NotImplementedError
+    if tolerance is None:
+        tolerance = report.validation.tolerance if report.validation else DEFAULT_TOLERANCE
+    check = selfcheck(vectors, _allowed(vectors, tolerance), options) if vectors else SelfCheck({}, 0)
+    contents = Contents(
+        header=sources[f"include/{options.name}.h"].decode(),
+        weights_file=next((path for path in sources if path.endswith(".bin")), ""),
+        library=next((path for path in sorted(objects) if path.endswith(".a")), ""),
+        build=list(commands) or _build_commands(report, options),
+        reproduce=compile_command(report.model.name, options),
+        vectors=check.vectors,
+        tolerance=tolerance,
+    )
+    quiet = report.model_copy(update={"timings": {}})
+    files = {
+        **sources,
+        **objects,
+        **check.files,
+        "README.md": readme(quiet, options, contents).encode(),
+        "CMakeLists.txt": cmake(options, contents).encode(),
+        "report.json": quiet.to_json().encode(),
+        "report.html": report_html(quiet).encode(),
+        "report.md": report_md(quiet).encode(),
+        "memory.svg": memory_svg(quiet.memory, [layer.name for layer in quiet.layers]).encode(),
+    }
+    repeat = {"compile": [contents.reproduce], "build": contents.build}
+    if check.vectors:
+        repeat["check"] = [check_command(options.name)]
+    files["manifest.json"] = manifest(quiet, files, repeat)
+    return write(report, files, out)
+
+
+def check_command(name: str) -> str:
+    """Build and run the self-check on this computer, in the artifact's folder."""
+    build = f"gcc -std=c99 -O2 -ffp-contract=off -Iinclude -Isrc src/{name}.c test/selfcheck.c -o selfcheck"
+    return f"{build} && ./selfcheck"
+
+
+def _allowed(vectors: Sequence[Vector], tolerance: float) -> list[float]:
+    """Per output: `tolerance` of its range over all vectors, zero included; at least what float32 can tell apart."""
+    allowed = []
+    for i in range(len(vectors[0].outputs)):
+        finite = [a[np.isfinite(a)] for v in vectors for a in [np.asarray(v.outputs[i], np.float64)]]
+        values = np.concatenate([[0.0], *finite])
+        allowed.append(float(tolerance * max(values.max() - values.min(), np.finfo(np.float32).tiny)))
+    return allowed
+
+
+def _build_commands(report: Report, options: CompileOptions) -> list[str]:
+    name, tools = options.name, report.toolchain
+    flags = " ".join(tools.flags)
+    ar = tools.compiler.removesuffix("gcc") + "ar" if tools.compiler.endswith("gcc") else "llvm-ar"
+    return [
+        f"{tools.compiler} {flags} -Iinclude -Isrc -c src/{name}.c -o {name}.o",
+        f"{ar} rcs lib{name}.a {name}.o",
+    ]

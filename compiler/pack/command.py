@@ -1,0 +1,36 @@
+"""The command line that repeats a compilation."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from compiler.options import CompileOptions
+from compiler.pack.text import plain
+
+_SUFFIX = {"flash": "", "ram": "", "latency": "ms"}
+
+
+def compile_command(model: str, options: CompileOptions, out: str = "out") -> str:
+    """`deepmetal compile ...` with every option that is not the default, quoted for a shell."""
+    words = ["deepmetal", "compile", _file_name(model), "--target", options.target, "--emit", options.emit]
+    default = CompileOptions.model_fields
+    for field in ("precision", "optimize", "name", "io_layout", "arena", "weights", "compiler"):
+        value = getattr(options, field)
+        if value != default[field].default:
+            words += ["--" + field.replace("_", "-"), str(value)]
+    for name, dims in options.shape.items():
+        text = ",".join(map(str, dims))
+        words += ["--shape", f"{name}={text}" if name else text]
+    if options.budget:
+        limits = (f"{name}={value:.15g}{_SUFFIX[name]}" for name, value in sorted(options.budget.items()))
+        words += ["--budget", ",".join(limits)]
+    if options.vectors != default["vectors"].default:
+        words += ["--vector-count", str(options.vectors)]
+    words += ["--softmax"] * options.softmax + ["--no-run"] * (not options.run) + ["-o", out]
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def _file_name(model: str) -> str:
+    """The model's own name when it is an ordinary one; a hostile name is replaced, not quoted."""
+    return model if re.fullmatch(r"[\w.][\w. +-]{0,119}", model) and plain(model, 200) == model else "MODEL"

@@ -1,0 +1,30 @@
+"""report.html: one file, no script, nothing fetched; opens from a memory stick as well as from a server."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from compiler.pack import summary
+from compiler.pack.memory_svg import memory_svg, peak_step
+from compiler.pack.render import render
+from compiler.pack.verdict import verdict, worst_layers
+from compiler.report import Report
+
+
+def report_html(report: Report) -> str:
+    names = [layer.name for layer in report.layers]
+    peak, peak_bytes = peak_step(report.memory, len(names))
+    return render(
+        "report.html.j2",
+        report=report,
+        verdict=verdict(report),
+        totals=summary.totals(report),
+        rows=summary.shares(report),
+        share_of="instructions" if summary.measured(report) else "MACs",
+        peak=names[peak] if peak >= 0 else "the inputs",
+        peak_bytes=peak_bytes,
+        drawing=Markup(memory_svg(report.memory, names)),
+        worst=worst_layers(report),
+        options=summary.options(report),
+        toolchain=list(summary.toolchain(report)),
+    )

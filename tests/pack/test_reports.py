@@ -1,0 +1,260 @@
+"""report.html, report.md and memory.svg: they say the right thing, stay within bounds, and let nothing in."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.pack.memory_svg import memory_svg, peak_step
+from compiler.pack.report_html import report_html
+from compiler.pack.report_md import MOST_BYTES, report_md
+from compiler.pack.text import code, code_line, markdown, plain, xml
+from compiler.pack.verdict import verdict, worst_layers
+from compiler.report import MemoryInfo, MemoryTensor, RamTotals, Report
+from tests.pack.reports import HOSTILE, ds_cnn, hostile, many_layers, not_run
+
+SVG = "{http://www.w3.org/2000/svg}"
+VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes and the text between them; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def failed() -> Report:
+    report = ds_cnn()
+    assert report.validation is not None
+    wrong = report.validation.model_copy(update={"passed": False, "max_abs_error": 0.25})
+    return report.model_copy(update={"validation": wrong})
+
+
+REPORTS = {
+    "passed": ds_cnn(),
+    "failed": failed(),
+    "not run": not_run(),
+    "hostile": hostile(),
+    "many layers": many_layers(500),
+}
+
+
+def svg(report: Report) -> str:
+    return memory_svg(report.memory, [layer.name for layer in report.layers])
+
+
+# the verdict
+
+
+def test_the_verdict_of_a_good_run() -> None:
+    said = verdict(ds_cnn())
+    assert said.headline == "Runs on cortex-m4"
+    assert said.sentence == "Flash 91.7 KiB, RAM 62.7 KiB, matches ONNX Runtime 1.31.1 within 1.2e-06 on 8 vectors."
+
+
+def test_the_verdict_never_claims_what_was_not_measured() -> None:
+    assert verdict(not_run()).status == "not run"
+    assert "RAM 62.5 KiB plus stack" in verdict(not_run()).sentence
+    assert verdict(failed()).status == "failed"
+    assert "disagrees" in verdict(failed()).headline
+
+
+def test_worst_layers_come_first_and_equal_ones_not_at_all() -> None:
+    report = ds_cnn()
+    names = [layer.name for layer in worst_layers(report, 3)]
+    assert names == ["softmax", "dense", "flatten"]
+    equal = [layer.model_copy(update={"error": None}) for layer in report.layers]
+    assert worst_layers(report.model_copy(update={"layers": equal})) == []
+
+
+# report.html
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_the_page_is_whole_and_fetches_nothing(report: Report) -> None:
+    page = Page(report_html(report))
+    assert not {"script", "img", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
+    for tag, attributes in page.tags:
+        assert not [a for a in attributes if a.startswith("on")], tag
+        assert not {"src", "srcset", "style", "action"} & set(attributes), tag
+        assert (attributes.get("href") or "#").startswith("#"), attributes
+        assert set(attributes) <= {
+            "lang", "charset", "name", "content", "class", "href", "id", "aria-hidden", "aria-label", "title",
+            "aria-labelledby", "role", "tabindex", "scope", "viewbox", "preserveaspectratio", "width", "height",
+            "xmlns", "x", "y", "x1", "x2", "y1", "y2", "text-anchor", "transform",
+        }  # fmt: skip
+    assert "url(" not in report_html(report)
+    assert "@import" not in report_html(report)
+
+
+def test_every_table_has_headers_and_every_id_is_unique() -> None:
+    text = report_html(ds_cnn())
+    for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        assert '<th scope="col"' in table
+        assert '<th scope="row"' in table
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(ids)
+
+
+def test_the_page_shows_every_layer_with_its_share_in_words_too() -> None:
+    text = report_html(ds_cnn())
+    assert text.count('<svg viewBox="0 0 100 10"') == 13
+    assert "<span>12.0 %</span>" in text
+    assert "exact, from the linked ELF" in text
+    assert "measured on QEMU" in text
+
+
+def test_without_instructions_the_shares_are_of_macs_and_the_page_says_so() -> None:
+    text = report_html(not_run())
+    assert "share of all MACs, since instructions were not measured" in text
+    assert "not measured" in text
+
+
+# report.md
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 41, 500])
+def test_markdown_fits_in_a_comment(count: int) -> None:
+    text = report_md(many_layers(count, "very/long/layer/name/" * 8 + "{}"))
+    assert len(text.encode()) < MOST_BYTES
+    shown = len(re.findall(r"^\| \d+ \| `", text, re.MULTILINE))
+    assert shown == min(count, 40)
+    assert (f"The 40 layers with the most instructions of {count}" in text) == (count > 40)
+
+
+def test_markdown_with_names_of_ten_kilobytes_still_fits() -> None:
+    text = report_md(many_layers(400, "\U0001f4a9" * 10_000 + "{}"))
+    assert len(text.encode()) < MOST_BYTES
+
+
+def test_the_biggest_layers_are_the_ones_shown_in_their_order() -> None:
+    text = report_md(many_layers(60))
+    rows = [int(n) for n in re.findall(r"^\| (\d+) \| `", text, re.MULTILINE)]
+    assert rows == list(range(20, 60))
+
+
+def test_markdown_tables_have_as_many_cells_as_headers_even_with_hostile_names() -> None:
+    for table in re.findall(r"(?:^\|.*\|\n)+", report_md(hostile()), re.MULTILINE):
+        columns = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(columns) == 1, table
+
+
+def test_outside_code_spans_markdown_has_no_markup_from_the_model() -> None:
+    text = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", report_md(hostile()))
+    assert "<script" not in text.replace("\\<script", "")
+    assert "](" not in text.replace("\\](", "")
+    assert "https://" not in text
+    assert "@everyone" not in text
+
+
+# memory.svg
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_the_drawing_is_a_document_with_a_rectangle_per_tensor(report: Report) -> None:
+    root = ElementTree.fromstring(svg(report))
+    assert root.find(f"{SVG}title") is not None
+    assert root.find(f"{SVG}desc") is not None
+    groups = root.findall(f"{SVG}g")
+    assert len(groups) == len(report.memory.tensors)
+    assert all(g.find(f"{SVG}title") is not None and g.find(f"{SVG}rect") is not None for g in groups)
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {
+        "svg", "title", "desc", "style", "rect", "line", "text", "g",
+    }  # fmt: skip
+
+
+def test_rectangles_stay_inside_the_plot_and_do_not_overlap() -> None:
+    root = ElementTree.fromstring(svg(ds_cnn()))
+    boxes = []
+    for group in root.findall(f"{SVG}g"):
+        rect = group.find(f"{SVG}rect")
+        assert rect is not None
+        x, y, w, h = (float(rect.attrib[a]) for a in ("x", "y", "width", "height"))
+        assert 0 < x < x + w <= float(root.attrib["width"])
+        assert 0 < y < y + h < float(root.attrib["height"])
+        boxes.append((x, y, x + w, y + h))
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            assert a[2] <= b[0] + 0.2 or b[2] <= a[0] + 0.2 or a[3] <= b[1] + 0.2 or b[3] <= a[1] + 0.2
+
+
+def test_the_peak_counts_bytes_shared_in_place_once() -> None:
+    memory = MemoryInfo(
+        arena_bytes=300,
+        lower_bound_bytes=300,
+        tensors=[
+            MemoryTensor(name="x", layer="", offset=0, size=100, first_use=-1, last_use=1),
+            MemoryTensor(name="y", layer="a", offset=100, size=200, first_use=0, last_use=2),
+            MemoryTensor(name="x2", layer="b", offset=0, size=100, first_use=1, last_use=2),
+        ],
+    )
+    assert peak_step(memory, 3) == (0, 300)
+
+
+def test_an_empty_plan_can_be_drawn() -> None:
+    empty = MemoryInfo(arena_bytes=0, lower_bound_bytes=0, tensors=[])
+    ElementTree.fromstring(memory_svg(empty, []))
+    report = ds_cnn().model_copy(update={"memory": empty, "layers": []})
+    totals = report.totals.model_copy(update={"ram": RamTotals(arena=0), "macs": 0})
+    report = report.model_copy(update={"totals": totals})
+    Page(report_html(report))
+    assert report_md(report)
+
+
+# text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_plain_text_is_one_visible_line(name: str) -> None:
+    shown = plain(name)
+    assert shown.isprintable()
+    assert len(shown) <= 96
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    shown = plain("begin/" + "x/" * 200 + "end", 40)
+    assert len(shown) == 40
+    assert shown.startswith("begin/")
+    assert shown.endswith("/end")
+
+
+@given(st.text())
+def test_whatever_the_name_nothing_gets_out(name: str) -> None:
+    assert plain(name).isprintable()
+    assert ElementTree.fromstring(f'<a t="{xml(name)}">{xml(name)}</a>').text == (plain(name) or None)
+    for line in (code(name), code_line(name), markdown(name)):
+        assert "\n" not in line
+    assert not re.search(r"(?<!\\)(?:\\\\)*[<\[\]`|]", markdown(name))
+    span = code_line(name)
+    if span:
+        fence = re.match("`+", span)
+        assert fence
+        inner = span[len(fence.group()) : -len(fence.group())]
+        assert fence.group() not in inner
