@@ -1,0 +1,219 @@
+"""From generated C to programs: the object that is measured, validated and zipped, and the firmware around it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from compiler.emulator.protocol import subject_header, subject_tables
+from compiler.options import CompileOptions
+from compiler.targets.base import Region, Target
+from compiler.toolchain.archive import archive
+from compiler.toolchain.compiler import Compiler, compile_c
+from compiler.toolchain.link import link
+from compiler.toolchain.select import select
+from compiler.toolchain.sizes import Sizes, firmware_sizes, object_sizes
+from compiler.trace import Trace
+
+if TYPE_CHECKING:
+    from compiler.program import Program
+
+STACK_BYTES = 16 * 1024  # at least this much is left for the stack of harness and model
+HARNESS_FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-fno-common")
+SUPPORT_FLAGS = (*HARNESS_FLAGS, "-fno-builtin")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One object, and the program that runs it. `harness` lies in `workdir`, which must live on for `run`."""
+
+    target: Target
+    workdir: Path
+    name: str
+    object: bytes
+    library: bytes
+    sizes: Sizes
+    compiler: str
+    compiler_version: str
+    flags: tuple[str, ...]
+    harness: Path
+    predicts: bool
+
+    @property
+    def object_path(self) -> str:
+        """Where the object lies in the work folder and in the zip."""
+        return f"lib/{self.target.name}/{self.name}.o"
+
+    @property
+    def library_path(self) -> str:
+        return f"lib/{self.target.name}/lib{self.name}.a"
+
+
+def build(
+    program: Program,
+    sources: Mapping[str, bytes],
+    target: Target,
+    options: CompileOptions,
+    workdir: Path,
+    trace: Trace | None = None,
+    *,
+    extra_flags: tuple[str, ...] = (),
+) -> Build:
+    """Compile `sources` (path in the artifact -> bytes) for the target and link firmware and harness around it.
+
+    `extra_flags` go to every compilation and to the link, e.g. `-fsanitize=address` on the host.
+    """
+    compiler = select(target, options.compiler)
+    flags = (*compiler.flags(options.optimize), *extra_flags)
+    for path, data in sources.items():
+        (workdir / path).parent.mkdir(parents=True, exist_ok=True)
+        (workdir / path).write_bytes(data)
+    object_path = f"lib/{target.name}/{program.name}.o"
+    compile_c(
+        compiler,
+        f"src/{program.name}.c",
+        object_path,
+        flags=flags,
+        workdir=workdir,
+        include=("include", "src"),
+    )
+    data = (workdir / object_path).read_bytes()
+    if trace is not None:
+        trace.log(f"{compiler.label} {compiler.tool.version} {' '.join(flags)}: {len(data)} bytes")
+
+    header = sources.get(f"include/{program.name}.h", b"").decode()
+    predict = predict_shape(program.name, header)
+    maker = _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags)
+    harness = maker.harness(object_path)
+    arena_bytes = program.arena_bytes
+    if target.memory:
+        sizes = firmware_sizes(maker.firmware(object_path), target, arena_bytes)
+    else:
+        sizes = object_sizes(workdir / object_path, 0 if options.arena == "caller" else arena_bytes)
+    return Build(
+        target=target,
+        workdir=workdir,
+        name=program.name,
+        object=data,
+        library=archive({f"{program.name}.o": data}),
+        sizes=sizes,
+        compiler=compiler.label,
+        compiler_version=compiler.tool.version,
+        flags=flags,
+        harness=harness,
+        predicts=predict is not None,
+    )
+
+
+def predict_shape(name: str, header: str) -> tuple[int, int, int] | None:
+    """Height, width and channels that `<name>_predict` wants, from the header's macros; None when it has none."""
+    if not re.search(rf"\b{name}_predict\s*\(", header):
+        return None
+    numbers = (
+        re.search(rf"^#define {name.upper()}_PREDICT_{what}\s+\(?(\d+)", header, re.MULTILINE)
+        for what in ("HEIGHT", "WIDTH", "CHANNELS")
+    )
+    height, width, channels = (int(number[1]) if number else 0 for number in numbers)
+    return (height, width, channels) if height and width and channels else None
+
+
+@dataclass(frozen=True)
+class _Programs:
+    """Links programs around the model's object. Everything of ours goes to `harness/` in the work folder."""
+
+    program: Program
+    target: Target
+    compiler: Compiler
+    caller_arena: bool
+    predict: tuple[int, int, int] | None
+    workdir: Path
+    extra_flags: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        folder = self.workdir / "harness"
+        with as_file(files("compiler.emulator") / "firmware") as ours:
+            shutil.copytree(ours, folder, dirs_exist_ok=True)
+        emulator = self.target.emulator
+        timer = emulator.timer.at if emulator and emulator.timer else None
+        header = subject_header(
+            self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer
+        )
+        (folder / "subject.h").write_text(header)
+        (folder / "subject.c").write_text(subject_tables(self.program))
+
+    def harness(self, model: str) -> Path:
+        """The program that runs vectors."""
+        ours = ["harness.c", "subject.c", f"{self._system}/system.c"]
+        if self.target.memory:
+            ours += [f"{self._system}/start.c", f"{self._system}/measured_call.S"]
+        return self._link([self._compile(name) for name in ours], model, "harness/harness.elf")
+
+    def firmware(self, model: str) -> Path:
+        """The smallest program that uses the model, for sizes."""
+        ours = ["firmware.c", f"{self._system}/start.c"]
+        return self._link([self._compile(name) for name in ours], model, "harness/firmware.elf")
+
+    @property
+    def _system(self) -> str:
+        return self.target.emulator.start_up if self.target.emulator else "host"
+
+    def _compile(self, name: str, flags: tuple[str, ...] = HARNESS_FLAGS) -> str:
+        output = f"harness/{Path(name).with_suffix('.o')}"
+        if not (self.workdir / output).exists():
+            compile_c(
+                self.compiler,
+                f"harness/{name}",
+                output,
+                flags=(*self.compiler.machine, *flags, *self.extra_flags),
+                workdir=self.workdir,
+                include=("include", "harness"),
+            )
+        return output
+
+    def _link(self, objects: list[str], model: str, output: str) -> Path:
+        script = ""
+        if self.target.memory:
+            script = "harness/firmware-filled.ld"
+            text = (self.workdir / "harness/firmware.ld").read_text()
+            (self.workdir / script).write_text(Template(text).substitute(self._layout(model)))
+            # Last and as a library: each function is taken only when no C library has it.
+            (self.workdir / "harness/libsupport.a").write_bytes(
+                archive({"support.o": (self.workdir / self._compile("support.c", SUPPORT_FLAGS)).read_bytes()})
+            )
+        return link(
+            self.target,
+            self.compiler,
+            [*objects, model],
+            output,
+            workdir=self.workdir,
+            script=script,
+            last=("harness/libsupport.a",) if self.target.memory else (),
+            flags=self.extra_flags,
+        )
+
+    def _layout(self, model: str) -> dict[str, str]:
+        """What the linker script leaves open. Large models use the board's slow memory."""
+        more = self.target.region("more")
+        return {
+            "memory": "\n".join(_memory_line(region) for region in self.target.memory),
+            "object": model,
+            "constants": "more" if more and self._is_tight("flash", self.program.weight_bytes()) else "flash",
+            "arena": "more" if more and self._is_tight("ram", self.program.arena_bytes) else "ram",
+            "stack": str(STACK_BYTES),
+        }
+
+    def _is_tight(self, name: str, size: int) -> bool:
+        """Whether `size` bytes leave less than an eighth of a region to everything else."""
+        region = self.target.region(name)
+        return region is not None and size > region.size // 8 * 7
+
+
+def _memory_line(region: Region) -> str:
+    access = "rx" if region.name == "flash" else "rwx"
+    return f"    {region.name} ({access}) : ORIGIN = {region.at:#010x}, LENGTH = {region.size:#x}"

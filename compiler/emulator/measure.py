@@ -1,0 +1,184 @@
+"""Run a built model over vectors: every layer's tensor, the outputs, instructions per layer, stack.
+
+Instructions are those executed between entry and return of `model_run` with inputs and outputs in the arena, for the
+first vector (float code without data-dependent branches takes the same number for each; `instructions_each` tells).
+Layer k lasts from the entry of its kernel to the entry of the next one; the first begins with `model_run`, the last
+ends with it, so the layers add up to the total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from compiler.emulator.build import Build, build
+from compiler.emulator.plugin import Counts, Interval, plugin_library, read_counts
+from compiler.emulator.protocol import Array, Results, Truncated, VectorRun, read_results, vectors_file
+from compiler.emulator.qemu import CRASHED, run_firmware
+from compiler.errors import CompilerBug
+from compiler.options import CompileOptions
+from compiler.targets.base import Qemu, Target
+from compiler.toolchain.find import require
+from compiler.toolchain.run import Limits, run_tool
+from compiler.toolchain.sizes import read_symbols
+from compiler.trace import Trace
+
+if TYPE_CHECKING:
+    from compiler.program import Program
+
+Counting = Literal["plugin", "timer"]
+
+# The jump from the harness's wrapper into model_run, which the empty call that is subtracted does not have; and that
+# call's own two instructions.
+TIMER_WRAPPER, TIMER_NOTHING = 1, 2
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What ran, and what it took. Numbers are None where the target does not allow to measure them."""
+
+    runs: tuple[VectorRun, ...]
+    instructions: int | None
+    instructions_each: tuple[int, ...]  # per vector
+    layer_instructions: tuple[int, ...] | None
+    stack: int | None
+    counting: Counting | None
+    emulator: str | None
+    emulator_version: str | None
+    executions: Mapping[int, int]  # address -> executions during the first vector's model_run; empty without plugin
+
+
+def measure(
+    program: Program,
+    sources: Mapping[str, bytes],
+    target: Target,
+    options: CompileOptions,
+    workdir: Path,
+    vectors: Sequence[Mapping[str, Array]],
+    trace: Trace | None = None,
+) -> tuple[Build, Measurement]:
+    """`build` and `run` in one."""
+    built = build(program, sources, target, options, workdir, trace)
+    return built, run(built, program, vectors, trace)
+
+
+def run(
+    built: Build,
+    program: Program,
+    vectors: Sequence[Mapping[str, Array]],
+    trace: Trace | None = None,
+    *,
+    counting: Counting | Literal["auto"] = "auto",
+    seconds: float = 120.0,
+) -> Measurement:
+    """Run the vectors (input name -> array) on the target's emulator, or natively.
+
+    `counting="auto"` takes the plugin, and the timer where QEMU or the compiler cannot do plugins.
+    """
+    rundir = built.workdir / "run"
+    rundir.mkdir(exist_ok=True)
+    for name in ("results.bin", "fault.bin", "counts.txt"):
+        (rundir / name).unlink(missing_ok=True)
+    (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors))
+    qemu = built.target.emulator
+    if qemu is None:
+        _run_native(built.harness, rundir, seconds)
+        return _measured(_results(built, program, len(vectors)), None, None, None)
+
+    counts = None
+    if counting != "timer":
+        counts = _run_with_plugin(built, program, qemu, rundir, seconds)
+    if counts is None:
+        if counting == "plugin":
+            raise CompilerBug(CRASHED, "the counting plugin does not work with this QEMU")
+        run_firmware(qemu, built.harness, rundir, icount=qemu.timer is not None, seconds=seconds)
+    results = _results(built, program, len(vectors))
+    measured = _measured(results, counts, qemu, program)
+    if trace is not None:
+        trace.log(f"{measured.instructions} instructions (by {measured.counting}), {measured.stack} bytes of stack")
+    return measured
+
+
+def _run_native(harness: Path, rundir: Path, seconds: float) -> None:
+    outcome = run_tool([harness], cwd=rundir, limits=Limits(seconds=seconds, memory=None), check=False)
+    if outcome.status != 0:
+        facts = {"status": str(outcome.status), "it said": outcome.last_lines(30)}
+        raise CompilerBug(CRASHED, "the compiled code crashed on this computer", facts=facts)
+
+
+def _results(built: Build, program: Program, vectors: int) -> Results:
+    path = built.workdir / "run" / "results.bin"
+    try:
+        return read_results(program, path.read_bytes(), vectors, predicts=built.predicts)
+    except (Truncated, FileNotFoundError) as error:
+        raise CompilerBug(CRASHED, "the compiled code ended before it had run all vectors") from error
+
+
+def _run_with_plugin(built: Build, program: Program, qemu: Qemu, rundir: Path, seconds: float) -> Counts | None:
+    """None when no plugin could be built, or QEMU refuses it."""
+    library = plugin_library(built.workdir)
+    if library is None:
+        return None
+    symbols, address = read_symbols(built.harness)
+    code = [symbol for symbol in symbols if symbol.kind == "function"]
+    numbers = {
+        "low": min(symbol.address for symbol in code),
+        "high": max(symbol.address + symbol.size for symbol in code),
+        "arm": address["measured_call"],
+        "begin": address[f"{program.name}_run"],
+        "end": address["measured_return"],
+    }
+    kernels = sorted({address[layer.kernel] for layer in program.layers})
+    arguments = [str(library), "out=counts.txt", *(f"{name}={value:x}" for name, value in numbers.items())]
+    arguments.append("marks=" + ":".join(f"{at:x}" for at in kernels))
+    outcome = run_firmware(qemu, built.harness, rundir, plugin=",".join(arguments), seconds=seconds, check=False)
+    report = rundir / "counts.txt"
+    if not report.is_file():
+        return None  # QEMU ended before the plugin was installed
+    if outcome.status != 0:
+        run_firmware(qemu, built.harness, rundir, seconds=seconds)  # says what is wrong, without the plugin
+    with report.open() as lines:
+        return read_counts(lines)
+
+
+def _measured(results: Results, counts: Counts | None, qemu: Qemu | None, program: Program | None) -> Measurement:
+    each: tuple[int, ...] = ()
+    layers: tuple[int, ...] | None = None
+    counting: Counting | None = None
+    if qemu is not None and program is not None:
+        if counts is not None:
+            counting = "plugin"
+            each = tuple(interval.total for interval in counts.intervals)
+            layers = _layers_between_marks(program, counts.intervals[0]) if counts.intervals else None
+        elif qemu.timer is not None:
+            counting = "timer"
+            per = qemu.timer.ticks_per_instruction
+            each = tuple(_from_ticks(run.ticks, results.ticks_of_nothing, per) for run in results.runs)
+            layers = tuple(
+                round((ticks - results.ticks_of_no_layer) / per) for ticks in results.runs[0].layer_ticks
+            )
+    return Measurement(
+        runs=results.runs,
+        instructions=each[0] if each else None,
+        instructions_each=each,
+        layer_instructions=layers,
+        stack=max((run.stack for run in results.runs), default=None) if qemu else None,
+        counting=counting,
+        emulator=qemu.program if qemu else None,
+        emulator_version=require(qemu.program, "running the compiled code").version if qemu else None,
+        executions=counts.executions if counts else {},
+    )
+
+
+def _from_ticks(ticks: int, nothing: int, per_instruction: float) -> int:
+    return round((ticks - nothing) / per_instruction) + TIMER_NOTHING - TIMER_WRAPPER
+
+
+def _layers_between_marks(program: Program, interval: Interval) -> tuple[int, ...] | None:
+    """Instructions per layer; None when kernels were not entered exactly once per layer."""
+    if len(interval.marks) != len(program.layers):
+        return None
+    edges = [0, *(total for _, total in interval.marks[1:]), interval.total]
+    return tuple(after - before for before, after in zip(edges, edges[1:], strict=False))

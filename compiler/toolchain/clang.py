@@ -1,0 +1,23 @@
+"""clang as a compiler for a target. It brings the headers of freestanding C itself and needs no libc."""
+
+from __future__ import annotations
+
+from compiler.options import Objective
+from compiler.targets.base import Target
+from compiler.toolchain.compiler import Compiler
+from compiler.toolchain.find import require
+
+OPTIMIZE: dict[Objective, tuple[str, ...]] = {
+    "balanced": ("-O2",),
+    "speed": ("-O3",),
+    "size": ("-Os",),
+    "ram": ("-O2",),
+}
+
+
+def clang(target: Target) -> Compiler:
+    """clang for the target's triple; a ToolError when it is not installed."""
+    tool = require("clang", f"building for {target.name}")
+    triple = (f"--target={target.llvm.triple}",) if target.llvm.triple else ()
+    cpu = (f"-mcpu={target.llvm.cpu}",) if target.llvm.cpu else ()
+    return Compiler("clang", tool, (*triple, *cpu, *target.clang.machine.split()), OPTIMIZE)
