@@ -155,6 +155,14 @@ class Kernel:
             yield (i, *rest)
 
     @contextmanager
+    def over(self, view: View) -> Iterator[tuple[Expr, ...]]:
+        """Loops over a view in the order of its memory; yields logical indices."""
+        order = sorted(range(len(view.shape)), key=lambda a: -view.strides[a])
+        with self.grid([view.shape[a] for a in order]) as at:
+            index = dict(zip(order, at, strict=True))
+            yield tuple(index[a] for a in range(len(order)))
+
+    @contextmanager
     def when(self, condition: Expr) -> Iterator[None]:
         with self.block() as body:
             yield

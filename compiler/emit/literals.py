@@ -1,0 +1,53 @@
+"""Numbers as C text that reads back as the very same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from compiler.graph.types import Array
+from compiler.loop.nodes import Type
+
+C_TYPES = {
+    "bool": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t",
+    "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
+    "float32": "float", "float64": "double",
+}  # fmt: skip
+_SUFFIX = {"uint32": "u", "int64": "LL", "uint64": "ULL"}
+
+
+def c_type(kind: Type) -> str:
+    return C_TYPES[kind.numpy]
+
+
+def number(value: float | int | np.generic, dtype: str) -> str:
+    """A C literal; infinities and NaN, which C99 has no literal for, come back as text for `special`."""
+    if dtype.startswith("float"):
+        exact = np.dtype(dtype).type(value)
+        if not np.isfinite(exact):
+            return "NAN" if np.isnan(exact) else "INFINITY" if exact > 0 else "-INFINITY"
+        text = np.format_float_scientific(exact, unique=True, trim="0", exp_digits=1)
+        plain = np.format_float_positional(exact, unique=True, trim="0")
+        text = plain if len(plain) <= len(text) + 2 else text
+        return text + ("f" if dtype == "float32" else "")
+    integer = int(value)
+    if integer == -(2**31) and dtype == "int32":
+        return "INT32_MIN"
+    if integer == -(2**63) and dtype == "int64":
+        return "INT64_MIN"
+    return str(integer) + _SUFFIX.get(dtype, "")
+
+
+def rows(array: Array, indent: str = "    ", width: int = 112) -> Iterator[str]:
+    """The elements of an array, comma separated, as many on a line as fit."""
+    dtype = str(array.dtype)
+    line = indent
+    for value in array.reshape(-1):
+        item = number(value, dtype) + ","
+        if len(line) + len(item) + 1 > width and line != indent:
+            yield line.rstrip()
+            line = indent
+        line += item + " "
+    if line != indent:
+        yield line.rstrip()

@@ -1,0 +1,440 @@
+"""ONNX to graph: shapes made concrete, constants folded, every unsupported node collected before raising.
+
+Operators read their own spellings for every opset from 7 on (`Op.from_onnx`); onnx's version converter is the way
+in for older ones, and its shape inference names the tensors behind an unsupported operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+
+from compiler.errors import ModelError
+from compiler.graph.graph import Graph, Node, Value
+from compiler.graph.types import DTYPES, Array, TensorType
+from compiler.importers.fold import FOLD, LIMIT
+from compiler.inspection import OpenTensor, Unsupported
+from compiler.ops.base import Op, onnx_readers
+
+Shapes = Mapping[str, tuple[int, ...]]
+_MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
+_STANDARD = ("", "ai.onnx")
+_MAX_NODES = 100_000
+
+
+def read(path: Path) -> ModelProto:
+    """Parse the file; E0103 when it is no ONNX model. External data is refused: the upload is one file."""
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise ModelError(
+            "E0103", "the file is not a readable ONNX model", help="export the model again; the file may be truncated"
+        ) from error
+    if not model.graph.node and not model.graph.output:
+        raise ModelError("E0103", "the file holds no graph", help="export the model again; the file may be truncated")
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise ModelError(
+                "E0105",
+                "weights lie in a second file beside the model",
+                where=f"initializer {tensor.name!r}",
+                help="save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
+            )
+    return model
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard operator set; E0106 outside what can be read."""
+    versions = [o.version for o in model.opset_import if o.domain in _STANDARD]
+    newest = onnx.defs.onnx_opset_version()
+    if not versions or versions[0] > newest or versions[0] < 1:
+        raise ModelError(
+            "E0106",
+            f"opset {versions[0] if versions else 'none'} is not one of 1 to {newest}",
+            help="export with a released opset, for instance 20",
+        )
+    return int(versions[0])
+
+
+@dataclass
+class Imported:
+    """What came out: a graph, or the reasons why there is none."""
+
+    graph: Graph | None
+    unsupported: list[Unsupported]
+    inputs: list[OpenTensor]
+    outputs: list[OpenTensor]
+    operators: dict[str, int]
+    parameters: int
+    open_inputs: dict[str, list[int | None]]
+
+
+def import_onnx(model: ModelProto, shapes: Shapes, name: str = "model") -> Graph:
+    """The graph of a model; raises one ModelError that lists everything unsupported, or asks for open shapes."""
+    imported = analyse(model, shapes, name)
+    if imported.open_inputs:
+        first, dims = next(iter(imported.open_inputs.items()))
+        asked = ",".join("?" if d is None else str(d) for d in dims)
+        raise ModelError(
+            "E0308",
+            f"input '{first}' has open dimensions: [{asked}]",
+            facts={"input": first, "shape": asked},
+            help=f"give the shape: --shape {first}={','.join('N' if d is None else str(d) for d in dims)}",
+        )
+    if imported.unsupported or imported.graph is None:
+        raise unsupported_error(imported.unsupported)
+    return imported.graph
+
+
+def unsupported_error(found: list[Unsupported]) -> ModelError:
+    first = found[0]
+    if len(found) == 1:
+        return ModelError(
+            first.code, first.reason, where=f"node {first.node!r} ({first.op})", help=first.help
+        )
+    facts = {f"{u.node} ({u.op})": f"{u.reason}" + (f"; {u.help}" if u.help else "") for u in found[:40]}
+    if len(found) > 40:
+        facts["..."] = f"and {len(found) - 40} more"
+    return ModelError(
+        first.code, f"{len(found)} nodes cannot be compiled", facts=facts, help="see each node's hint above"
+    )
+
+
+def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
+    """Read everything that can be read; never raises for an unsupported operator."""
+    opset = opset_of(model)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    if opset < 7:
+        model, opset = _upgrade(model, opset)
+    if len(model.graph.node) > _MAX_NODES:
+        raise ModelError("E0107", f"the graph has {len(model.graph.node)} nodes, more than {_MAX_NODES}")
+    importer = _Importer(model, opset, shapes)
+    importer.run()
+    graph = None
+    if not importer.open_inputs and not importer.unsupported:
+        graph = importer.graph(name).without_dead_code()
+    return Imported(
+        graph,
+        importer.unsupported,
+        [_open(v) for v in importer.real_inputs()],
+        [_open(v) for v in model.graph.output],
+        importer.operators,
+        sum(prod(t.dims) for t in model.graph.initializer if len(t.dims) > 0),
+        importer.open_inputs,
+    )
+
+
+def _upgrade(model: ModelProto, opset: int) -> tuple[ModelProto, int]:
+    try:
+        return onnx.version_converter.convert_version(model, 13), 13
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ModelError(
+            "E0106", f"opset {opset} is older than 7 and cannot be converted", help="export with opset 13 or newer"
+        ) from error
+
+
+def _open(v: onnx.ValueInfoProto) -> OpenTensor:
+    t = v.type.tensor_type
+    try:
+        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(t.elem_type))
+    except (KeyError, ValueError):
+        dtype = "unknown"
+    dims = [d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in t.shape.dim]
+    return OpenTensor(name=v.name, dtype=dtype, shape=dims)
+
+
+@dataclass
+class _Importer:
+    model: ModelProto
+    opset: int
+    shapes: Shapes
+    values: dict[str, Value | None] = field(default_factory=dict)  # None: behind an unsupported node
+    constants: dict[str, Array] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    unsupported: list[Unsupported] = field(default_factory=list)
+    operators: dict[str, int] = field(default_factory=dict)
+    open_inputs: dict[str, list[int | None]] = field(default_factory=dict)
+    fresh: int = 0
+
+    def real_inputs(self) -> list[onnx.ValueInfoProto]:
+        """Inputs that are not merely declarations of initializers, as old files have them."""
+        given = {t.name for t in self.model.graph.initializer}
+        return [v for v in self.model.graph.input if v.name not in given]
+
+    def run(self) -> None:
+        for tensor in self.model.graph.initializer:
+            self.define_constant(tensor.name, _array(tensor))
+        if self.model.graph.sparse_initializer:
+            raise ModelError("E0202", "sparse weights are not supported", help="export the model with dense weights")
+        self._check_shapes()
+        for v in self.real_inputs():
+            self._input(v)
+        for index, node in enumerate(self.model.graph.node):
+            self.operators[node.op_type] = self.operators.get(node.op_type, 0) + 1
+            self._node(node, node.name or f"{node.op_type}_{index}")
+
+    def _check_shapes(self) -> None:
+        names = [v.name for v in self.real_inputs()]
+        for wanted in self.shapes:
+            if wanted not in names and not (wanted == "" and len(names) == 1):
+                raise ModelError(
+                    "E1004",
+                    f"--shape names the input '{wanted}', which the model does not have" if wanted else
+                    "--shape needs a name: the model has several inputs",
+                    facts={"inputs": ", ".join(names)},
+                    help=f"for instance --shape {names[0] if names else 'x'}=1,3,32,32",
+                )  # fmt: skip
+
+    def _input(self, v: onnx.ValueInfoProto) -> None:
+        declared = _open(v)
+        given = self.shapes.get(v.name, self.shapes.get("") if len(self.real_inputs()) == 1 else None)
+        dims: list[int | None] = list(declared.shape)
+        if not v.type.HasField("tensor_type") or declared.dtype not in DTYPES:
+            raise ModelError("E0309", f"input '{v.name}' is no tensor of numbers", help="use tensor inputs only")
+        if given is not None:
+            known = v.type.tensor_type.HasField("shape")
+            fits = len(given) == len(dims) and all(d is None or d == g or (i == 0 and d <= 1) for i, (d, g) in enumerate(
+                zip(dims, given, strict=True)))  # fmt: skip
+            if known and not fits:
+                raise ModelError(
+                    "E1004",
+                    f"--shape {v.name}={','.join(map(str, given))} does not fit the model's {declared.shape}",
+                    help="only open dimensions can be chosen",
+                )
+            dims = list(given)
+        elif dims and dims[0] is None:
+            dims[0] = 1  # a free batch
+        if not v.type.tensor_type.HasField("shape") and given is None:
+            self.open_inputs[v.name] = [None]
+        if any(d is None for d in dims):
+            self.open_inputs[v.name] = dims
+            self.values[v.name] = None
+            return
+        shape = tuple(int(d) for d in dims if d is not None)
+        self._check_size(shape, v.name)
+        value = Value(v.name, TensorType.of(declared.dtype, shape))
+        self.values[v.name] = value
+        self.inputs.append(value)
+
+    def _check_size(self, shape: tuple[int, ...], name: str) -> None:
+        if prod(shape) > LIMIT:
+            raise ModelError("E0310", f"tensor '{name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
+
+    def define_constant(self, name: str, array: Array) -> Value:
+        value = Value(name, TensorType.of(str(array.dtype), array.shape))
+        self.values[name] = value
+        self.constants[name] = array
+        return value
+
+    def _node(self, node: NodeProto, name: str) -> None:
+        readers = onnx_readers()
+        known_op = node.op_type in readers or node.op_type in FOLD or node.op_type in ("Constant", "Shape", "Size")
+        if node.domain not in _STANDARD or not known_op:
+            domain = "" if node.domain in _STANDARD else f" of domain {node.domain}"
+            self._refuse(node, name, "E0201", f"operator {node.op_type}{domain} has no lowering yet",
+                         "replace it in the model, or export with operators that `deepmetal ops` lists")  # fmt: skip
+            return
+        if any(i and self.values.get(i) is None for i in node.input):
+            missing = [i for i in node.input if i and i not in self.values]
+            if missing:
+                self._refuse(node, name, "E0104", f"reads '{missing[0]}', which nothing before it writes", "")
+            for output in node.output:
+                self.values[output] = None
+            return
+        reader = _Reader(self, node, name)
+        try:
+            results = self._results(reader, node)
+            for index, (output, value) in enumerate(zip(node.output, results, strict=False)):
+                if output:
+                    reader.name_output(index, output, value)
+            for output in list(node.output)[len(results) :]:
+                if output and self._is_read(output):
+                    raise reader.unsupported(f"output {output!r} of {node.op_type} is used", "")
+        except ModelError as error:
+            self._refuse(node, name, error.code, error.title, error.help)
+        except _MALFORMED as error:
+            self._refuse(node, name, "E0104", f"the node is malformed ({type(error).__name__}: {str(error)[:120]})", "")
+
+    def _is_read(self, tensor: str) -> bool:
+        graph = self.model.graph
+        return any(tensor in n.input for n in graph.node) or any(tensor == o.name for o in graph.output)
+
+    def _results(self, reader: _Reader, node: NodeProto) -> tuple[Value, ...]:
+        match node.op_type:
+            case "Constant":
+                return (reader.const(reader.constant_attribute()),)
+            case "Shape":
+                shape = np.asarray(reader.type().shape, np.int64)
+                return (reader.const(shape[slice(reader.attr("start", 0), reader.attr("end"))]),)
+            case "Size":
+                return (reader.const(np.asarray(reader.type().elements, np.int64)),)
+        known = [reader.known(i) for i in range(len(reader.inputs)) if reader.has(i)]
+        plain = all(a is not None for a in known) and not (known and str(known[0].dtype) == "float32")  # type: ignore[union-attr]
+        if node.op_type in FOLD and (plain or node.op_type not in onnx_readers()):
+            if any(a is None for a in known):
+                raise reader.unsupported(
+                    f"operator {node.op_type} with a run-time operand has no lowering yet",
+                    "replace it in the model, or export with constant operands",
+                    code="E0201",
+                )
+            with np.errstate(all="ignore"):
+                array = FOLD[node.op_type](reader, *known)
+            self._check_size(np.shape(array) if node.op_type != "ConstantOfShape" else (), reader.name)
+            return (reader.const(array if node.op_type in ("ConstantOfShape", "Expand") else np.asarray(array)),)
+        made = onnx_readers()[node.op_type](reader)
+        return made if isinstance(made, tuple) else (made,)
+
+    def _refuse(self, node: NodeProto, name: str, code: str, reason: str, help: str) -> None:
+        self.unsupported.append(Unsupported(node=name, op=node.op_type, code=code, reason=reason, help=help))
+        for output in node.output:
+            self.values[output] = None
+
+    def graph(self, name: str) -> Graph:
+        outputs = []
+        for v in self.model.graph.output:
+            value = self.values.get(v.name)
+            if value is None:
+                raise ModelError("E0104", f"output '{v.name}' is never written", help="export the model again")
+            if value.name in self.constants or value in self.inputs or value in outputs:
+                raise ModelError(
+                    "E0202", f"output '{v.name}' is a constant, an input, or listed twice",
+                    help="remove it from the model's outputs",
+                )  # fmt: skip
+            outputs.append(value)
+        if not outputs:
+            raise ModelError("E0104", "the model has no outputs", help="export the model again")
+        return Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.nodes), self.constants)
+
+
+class _Reader:
+    """One ONNX node, as operators see it (`compiler.ops.base.Reader`)."""
+
+    def __init__(self, importer: _Importer, node: NodeProto, name: str) -> None:
+        self._importer, self._node, self.name = importer, node, name
+        self.op_type, self.opset = node.op_type, importer.opset
+        self.inputs = [importer.values[i] if i else None for i in node.input]
+        self.output_count = sum(1 for o in node.output if o)
+        self._attributes = {a.name: a for a in node.attribute}
+        self._first = len(importer.nodes)
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        attribute = self._attributes.get(name)
+        if attribute is None:
+            return default
+        value = onnx.helper.get_attribute_value(attribute)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+    def constant_attribute(self) -> Array:
+        for key in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+            value = self.attr(key)
+            if value is not None:
+                if isinstance(value, TensorProto):
+                    return _array(value)
+                return np.asarray(value, np.float32 if "float" in key else np.int64)
+        raise self.unsupported("the constant holds no plain tensor", "use a dense numeric tensor")
+
+    def type(self, index: int = 0) -> TensorType:
+        value = self.inputs[index]
+        if value is None:
+            raise ModelError("E0104", f"input {index} of {self.op_type} is missing")
+        return value.type
+
+    def has(self, index: int) -> bool:
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def known(self, index: int) -> Array | None:
+        return self._importer.constants.get(self.inputs[index].name) if self.has(index) else None  # type: ignore[union-attr]
+
+    def constant(self, index: int) -> Array:
+        array = self.known(index)
+        if array is None:
+            given = "computed at run time" if self.has(index) else "missing"
+            raise self.unsupported(
+                f"operand {index} of {self.op_type} decides a shape but is {given}",
+                "make it a constant in the model",
+            )
+        return array
+
+    def add(self, op: Op, *inputs: Value | None) -> Value:
+        return self.add_many(op, *inputs)[0]
+
+    def add_many(self, op: Op, *inputs: Value | None) -> tuple[Value, ...]:
+        inferred = op.infer(*(None if v is None else v.type for v in inputs))
+        types = (inferred,) if isinstance(inferred, TensorType) else inferred
+        for t in types:
+            self._importer._check_size(t.shape, self.name)
+        known = [None if v is None else self._importer.constants.get(v.name) for v in inputs]
+        if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
+            with np.errstate(all="ignore"):
+                result = op.reference(*known)
+            arrays = result if isinstance(result, tuple) else (result,)
+            return tuple(self.const(np.asarray(a)) for a in arrays)
+        outputs = tuple(Value(self._fresh(), t) for t in types)
+        node = Node(op, tuple(inputs), outputs, self.name, (self.name,), ("",) * len(outputs))
+        self._importer.nodes.append(node)
+        return outputs
+
+    def const(self, array: Array, hint: str = "const") -> Value:
+        return self._importer.define_constant(self._fresh(hint), array)
+
+    def _fresh(self, hint: str = "") -> str:
+        self._importer.fresh += 1
+        return f"{self.name}:{hint}{self._importer.fresh}"
+
+    def unsupported(self, reason: str, help: str = "", code: str = "E0202") -> ModelError:
+        return ModelError(code, reason, where=f"node {self.name!r} ({self.op_type})", help=help)
+
+    def name_output(self, index: int, name: str, value: Value) -> None:
+        """The value gets the source tensor's name, through an Identity when it was not made by this node."""
+        if name in self._importer.values:
+            raise ModelError("E0104", f"tensor '{name[:80]}' is written twice")
+        if value.name in self._importer.constants:
+            self._importer.define_constant(name, self._importer.constants[value.name])
+            return
+        for place in range(self._first, len(self._importer.nodes)):
+            node = self._importer.nodes[place]
+            if value in node.outputs:
+                renamed = Value(name, value.type)
+                self._importer.nodes[place] = replace(
+                    node,
+                    outputs=tuple(renamed if v == value else v for v in node.outputs),
+                    equals=tuple(name if v == value else e for v, e in zip(node.outputs, node.equals, strict=True)),
+                )
+                self._importer.values[name] = renamed
+                return
+        from compiler.ops.shaping import Identity
+
+        made = Value(name, value.type)
+        self._importer.nodes.append(Node(Identity(), (value,), (made,), self.name, (self.name,), (name,)))
+        self._importer.values[name] = made
+
+
+def _array(tensor: TensorProto) -> Array:
+    """A view of the tensor's bytes, checked against its shape; raw data is not copied."""
+    shape = tuple(tensor.dims)
+    if any(d < 0 for d in shape) or tensor.data_location == TensorProto.EXTERNAL:
+        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an impossible shape or no data")
+    try:
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+    except (KeyError, ValueError, TypeError):
+        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an unknown type") from None
+    if tensor.raw_data and str(dtype) in DTYPES:
+        if len(tensor.raw_data) != prod(shape) * dtype.itemsize:
+            raise ModelError("E0104", f"constant '{tensor.name[:80]}' holds {len(tensor.raw_data)} bytes for {shape}")
+        return np.frombuffer(tensor.raw_data, dtype).reshape(shape)
+    if prod(shape) > LIMIT:
+        raise ModelError("E0310", f"constant '{tensor.name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError("E0104", f"constant '{tensor.name[:80]}' is malformed") from error

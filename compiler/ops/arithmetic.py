@@ -1,0 +1,118 @@
+"""Binary arithmetic with broadcasting; Sum, Min and Max of any number of operands become chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.graph.types import Array
+from compiler.loop import math
+from compiler.loop.nodes import Compare, Expr, Select
+from compiler.ops.base import Reader
+from compiler.ops.elementwise import Elementwise
+
+if TYPE_CHECKING:
+    from compiler.graph.graph import Value
+    from compiler.loop.builder import Kernel
+
+
+@dataclass(frozen=True)
+class Arithmetic(Elementwise):
+    """Two operands; ONNX spells some of them with any number."""
+
+    arity = 2
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        if any(r.type(i).dtype != "float32" for i in range(len(r.inputs))):
+            kinds = sorted({r.type(i).dtype for i in range(len(r.inputs))})
+            raise r.unsupported(f"{r.op_type} of {', '.join(kinds)} has no kernel", "cast the operands to float32")
+        total: Any = r.inputs[0]
+        if len(r.inputs) == 1:
+            return total  # type: ignore[no-any-return]
+        for value in r.inputs[1:]:
+            total = r.add(cls(), total, value)
+        return total  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Add(Arithmetic):
+    onnx = ("Add", "Sum")
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return x[0] + x[1]
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return x + y  # type: ignore[operator, no-any-return]
+
+
+@dataclass(frozen=True)
+class Sub(Arithmetic):
+    onnx = ("Sub",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return x[0] - x[1]
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return x - y  # type: ignore[operator, no-any-return]
+
+
+@dataclass(frozen=True)
+class Mul(Arithmetic):
+    onnx = ("Mul",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return x[0] * x[1]
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return x * y  # type: ignore[operator, no-any-return]
+
+
+@dataclass(frozen=True)
+class Div(Arithmetic):
+    onnx = ("Div",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return x[0] / x[1]
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return x / y  # type: ignore[operator, no-any-return]
+
+
+@dataclass(frozen=True)
+class Pow(Arithmetic):
+    onnx = ("Pow",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return math.power(x[0], x[1])
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return np.power(x, y)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Min(Arithmetic):
+    """The smaller; NaN when either is."""
+
+    onnx = ("Min",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return Select(Compare("lt", x[0], x[1]), x[0], Select(Compare("ne", x[0], x[0]), x[0], x[1]))
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return np.minimum(x, y)
+
+
+@dataclass(frozen=True)
+class Max(Arithmetic):
+    """The larger; NaN when either is."""
+
+    onnx = ("Max",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return Select(Compare("gt", x[0], x[1]), x[0], Select(Compare("ne", x[0], x[0]), x[0], x[1]))
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return np.maximum(x, y)

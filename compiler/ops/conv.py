@@ -1,0 +1,127 @@
+"""Convolution over any number of spatial axes, with an optional fused tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.graph.types import Array, TensorType
+from compiler.loop.nodes import F32, Expr, const
+from compiler.ops.base import Op, Reader, aligned, expect
+from compiler.ops.elementwise import Map
+from compiler.ops.window import inside, output_size, resolve_padding
+
+if TYPE_CHECKING:
+    from compiler.graph.graph import Value
+    from compiler.loop.builder import Kernel, View
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """y[n,o,p] = b[o] + sum over c, q of x[n, c, p*stride + q*dilation - pad] * w[o,c,q].
+
+    Operands: x (N, C, spatial...), w (O, C/groups, kernel...), bias (O) or None, then the tail's further operands.
+    `pads` are the begins of all spatial axes, then the ends. `tail` is applied to each result element as operand 0.
+    """
+
+    strides: tuple[int, ...] = (1, 1)
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+    dilations: tuple[int, ...] = (1, 1)
+    groups: int = 1
+    tail: Map | None = None
+    onnx = ("Conv",)
+    layout_rule = "channels_last"
+
+    @property
+    def spatial(self) -> int:
+        return len(self.strides)
+
+    def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
+        n = self.spatial
+        expect(x.rank == n + 2 and w.rank == n + 2, "E0301", f"Conv of {x} with weights {w}")
+        expect(
+            x.shape[1] == w.shape[1] * self.groups and w.shape[0] % self.groups == 0,
+            "E0301",
+            f"x has {x.shape[1]} channels; the weights expect {w.shape[1]} for each of {self.groups} groups",
+        )
+        expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} output channels")
+        sizes = tuple(
+            output_size(x.shape[2 + i], w.shape[2 + i], self.strides[i], self.dilations[i], self.pads[i], self.pads[n + i])
+            for i in range(n)
+        )
+        expect(all(s > 0 for s in sizes), "E0306", f"the kernel {w.shape[2:]} is larger than the padded input {x.shape[2:]}")
+        y = x.with_shape((x.shape[0], w.shape[0], *sizes))
+        if self.tail is not None:
+            y = y.with_shape(self.tail.infer(y, *more).shape)
+        return y
+
+    def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
+        n, g = self.spatial, self.groups
+        padding = [(0, 0), (0, 0), *((self.pads[i], self.pads[n + i]) for i in range(n))]
+        padded = np.pad(x, padding)
+        sizes = [
+            output_size(x.shape[2 + i], w.shape[2 + i], self.strides[i], self.dilations[i], self.pads[i], self.pads[n + i])
+            for i in range(n)
+        ]
+        y = np.zeros((x.shape[0], g, w.shape[0] // g, *sizes), dtype=x.dtype)
+        grouped = w.reshape(g, w.shape[0] // g, *w.shape[1:])
+        for at in product(*(range(k) for k in w.shape[2:])):
+            starts = [q * d for q, d in zip(at, self.dilations, strict=True)]
+            window = padded[
+                (slice(None), slice(None))
+                + tuple(slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, sizes, self.strides, strict=True))
+            ].reshape(x.shape[0], g, x.shape[1] // g, *sizes)
+            y += np.einsum("ngc...,goc->ngo...", window, grouped[(slice(None), slice(None), slice(None), *at)])
+        result = y.reshape(x.shape[0], w.shape[0], *sizes)
+        if b is not None:
+            result = result + b.reshape(-1, *[1] * n)
+        return result if self.tail is None else self.tail.reference(result, *more)
+
+    def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
+        *more, y = rest
+        n = self.spatial
+        per_group, out_per_group = w.shape[1], w.shape[0] // self.groups
+        with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p, k.loop(y.shape[1], "o") as o:
+            acc = k.sum(const(0.0, F32) if b is None else b[o])
+            with k.grid(w.shape[2:], "rst") as q:
+                at = [p[a] * self.strides[a] + q[a] * self.dilations[a] - self.pads[a] for a in range(n)]
+                with inside(k, at, x.shape[2:], self.pads), k.loop(per_group, "c") as c:
+                    channel = c if self.groups == 1 else (o // out_per_group) * per_group + c
+                    acc += x[(i, channel, *at)] * w[(o, c, *q)]
+            store_tail(k, self.tail, y, (i, o, *p), acc.value, more)
+
+    def macs(self, x: Value, w: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+        return outputs[0].type.elements * prod(w.shape[1:])
+
+    def in_place(self) -> tuple[int, ...]:
+        return () if self.tail is None else tuple(range(3, 2 + self.tail.operands))
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        x, w = r.type(0), r.type(1)
+        if x.dtype != "float32":
+            raise r.unsupported(f"Conv of {x.dtype} has no kernel", "cast the input to float32")
+        n = x.rank - 2
+        kernel = w.shape[2:]
+        strides = tuple(r.attr("strides") or (1,) * n)
+        dilations = tuple(r.attr("dilations") or (1,) * n)
+        pads = resolve_padding(r, x.shape[2:], kernel, strides, dilations)
+        b = r.inputs[2] if r.has(2) else None
+        return r.add(cls(strides, pads, dilations, int(r.attr("group", 1))), r.inputs[0], r.inputs[1], b)
+
+
+def store_tail(
+    k: Kernel, tail: Map | None, y: View, at: tuple[Expr, ...], value: Expr, more: list[View] | tuple[View, ...]
+) -> None:
+    """`y[at] = tail(value, more...)`."""
+    if tail is not None:
+        operands = []
+        for v in more:
+            offset: Expr = sum((a * s for a, s in zip(at, aligned(v, y.shape), strict=True) if s), start=y.base * 0)
+            operands.append(v.at(offset))
+        value = tail.scalar(k, value, *operands)
+    k.store(y, at, value)

@@ -1,0 +1,138 @@
+"""Dense (y = x w^T + b with constant weights) and the general matrix product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.graph.types import Array, TensorType
+from compiler.loop.nodes import F32, const
+from compiler.ops.arithmetic import Add, Mul
+from compiler.ops.base import Op, Reader, broadcast, expect
+from compiler.ops.conv import store_tail
+from compiler.ops.elementwise import Map
+from compiler.ops.shaping import Reshape
+from compiler.ops.transpose import Transpose
+
+if TYPE_CHECKING:
+    from compiler.graph.graph import Value
+    from compiler.loop.builder import Kernel, View
+
+
+@dataclass(frozen=True)
+class Dense(Op):
+    """y[..., o] = b[o] + sum over i of x[..., i] * w[o, i], then the tail; bias may be None."""
+
+    tail: Map | None = None
+    onnx = ()
+
+    def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
+        expect(x.rank >= 1 and x.shape[-1] == w.shape[1], "E0301", f"x is {x}, the weights expect {w.shape[1]} features")
+        expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} outputs")
+        y = x.with_shape((*x.shape[:-1], w.shape[0]))
+        return y if self.tail is None else y.with_shape(self.tail.infer(y, *more).shape)
+
+    def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
+        y = x @ w.T  # type: ignore[operator]
+        y = y if b is None else y + b
+        return y if self.tail is None else self.tail.reference(y, *more)  # type: ignore[no-any-return]
+
+    def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
+        *more, y = rest
+        with k.grid(y.shape[:-1], "nmpqr") as at, k.loop(y.shape[-1], "o") as o:
+            acc = k.sum(const(0.0, F32) if b is None else b[o])
+            with k.loop(w.shape[1], "i") as i:
+                acc += x[(*at, i)] * w[o, i]
+            store_tail(k, self.tail, y, (*at, o), acc.value, more)
+
+    def macs(self, x: Value, w: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+        return outputs[0].type.elements * w.shape[1]
+
+    def in_place(self) -> tuple[int, ...]:
+        return () if self.tail is None else tuple(range(3, 2 + self.tail.operands))
+
+
+@dataclass(frozen=True)
+class MatMul(Op):
+    """y = a @ b with numpy's rules for batch dimensions; both have rank 2 or more."""
+
+    onnx = ("MatMul", "Gemm")
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        expect(a.rank >= 2 and b.rank >= 2 and a.shape[-1] == b.shape[-2], "E0301", f"MatMul of {a} and {b}")
+        return a.with_shape((*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]))
+
+    def reference(self, a: Array, b: Array) -> Array:
+        return np.matmul(a, b)  # type: ignore[no-any-return]
+
+    def lower(self, k: Kernel, a: View, b: View, y: View) -> None:
+        def batch(v: View, at: tuple[Any, ...]) -> tuple[Any, ...]:
+            own = v.shape[:-2]
+            return tuple(0 if n == 1 else i for n, i in zip(own, at[len(at) - len(own) :], strict=True))
+
+        with k.grid(y.shape[:-2], "nmpqr") as at, k.grid(y.shape[-2:], "ij") as (i, j):
+            acc = k.sum(const(0.0, F32))
+            with k.loop(a.shape[-1], "l") as step:
+                acc += a[(*batch(a, at), i, step)] * b[(*batch(b, at), step, j)]
+            k.store(y, (*at, i, j), acc.value)
+
+    def macs(self, a: Value, b: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+        return outputs[0].type.elements * a.shape[-1]
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        if r.type(0).dtype != "float32" or r.type(1).dtype != "float32":
+            raise r.unsupported(f"{r.op_type} of {r.type(0).dtype} has no kernel", "cast the operands to float32")
+        return _gemm(r) if r.op_type == "Gemm" else _matmul(r)
+
+
+def _matmul(r: Reader) -> Value:
+    a, b = r.inputs[0], r.inputs[1]
+    assert a is not None and b is not None
+    known = r.known(1)
+    if known is not None and known.ndim == 2 and a.type.rank >= 1:
+        return r.add(Dense(), a, r.const(known.T, "w"), None)
+    left, right = a.type.rank == 1, b.type.rank == 1
+    a = r.add(Reshape((1, *a.shape)), a) if left else a
+    b = r.add(Reshape((*b.shape, 1)), b) if right else b
+    y = r.add(MatMul(), a, b)
+    if left or right:
+        shape = y.shape[:-2] + (() if left else y.shape[-2:-1]) + (() if right else y.shape[-1:])
+        y = r.add(Reshape(shape), y)
+    return y
+
+
+def _gemm(r: Reader) -> Value:
+    """alpha * A' B' + beta * C; with constant B and a bias along the columns it is a Dense."""
+    a, b = r.inputs[0], r.inputs[1]
+    assert a is not None and b is not None
+    alpha, beta = np.float32(r.attr("alpha", 1.0)), np.float32(r.attr("beta", 1.0))
+    if r.attr("transA", 0):
+        a = r.add(Transpose((1, 0)), a)
+    known = r.known(1)
+    c = r.inputs[2] if r.has(2) else None
+    bias = r.known(2) if c is not None else None
+    if known is not None:
+        w = known if r.attr("transB", 0) else known.T
+        w = w if alpha == 1 else w * alpha
+        columns = bias is not None and bias.size in (1, w.shape[0]) and prod(bias.shape[:-1]) == 1
+        if c is None or columns:
+            folded = None
+            if bias is not None:
+                wide = np.broadcast_to(bias.reshape(-1), (w.shape[0],))
+                folded = r.const(wide if beta == 1 else wide * beta, "b")
+            return r.add(Dense(), a, r.const(w, "w"), folded)
+        y = r.add(Dense(), a, r.const(w, "w"), None)
+    else:
+        b = r.add(Transpose((1, 0)), b) if r.attr("transB", 0) else b
+        y = r.add(MatMul(), a, b)
+        if alpha != 1:
+            y = r.add(Mul(), y, r.const(np.asarray(alpha), "alpha"))
+    if c is not None:
+        if beta != 1:
+            c = r.add(Mul(), c, r.const(np.asarray(beta), "beta"))
+        y = r.add(Add(), y, c)
+    return y

@@ -1,0 +1,77 @@
+"""Softmax and LogSoftmax along one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.graph.types import Array, TensorType
+from compiler.loop import math
+from compiler.loop.nodes import F32, const, maximum
+from compiler.ops.base import Op, Reader, expect, normal_axis
+from compiler.ops.shaping import Reshape
+
+if TYPE_CHECKING:
+    from compiler.graph.graph import Value
+    from compiler.loop.builder import Kernel, View
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x - max) / sum of exp(x - max), or its logarithm."""
+
+    axis: int = -1
+    log: bool = False
+    onnx = ("Softmax", "LogSoftmax")
+    layout_rule = "same"
+
+    def infer(self, x: TensorType) -> TensorType:
+        expect(x.rank > 0 and 0 <= self.axis < x.rank, "E0303", f"softmax along axis {self.axis} of {x}")
+        return x.with_shape(x.shape)
+
+    def reference(self, x: Array) -> Array:
+        shifted = x.astype(np.float64) - x.max(axis=self.axis, keepdims=True)
+        total = np.exp(shifted).sum(axis=self.axis, keepdims=True)
+        y = shifted - np.log(total) if self.log else np.exp(shifted) / total
+        return y.astype(x.dtype)  # type: ignore[no-any-return]
+
+    def lower(self, k: Kernel, x: View, y: View) -> None:
+        outer = [n for a, n in enumerate(x.shape) if a != self.axis]
+        with k.grid(outer) as rest:
+
+            def at(i: Any) -> tuple[Any, ...]:
+                return (*rest[: self.axis], i, *rest[self.axis :])
+
+            top = k.cell("top", x[at(0)])
+            with k.loop(x.shape[self.axis], "i", start=1) as i:
+                top.set(maximum(k.let("v", x[at(i)]), top.value))
+            total = k.sum(const(0.0, F32), "total")
+            with k.loop(x.shape[self.axis], "i") as i:
+                if self.log:
+                    total += math.exp(x[at(i)] - top.value)
+                else:
+                    e = k.let("e", math.exp(x[at(i)] - top.value))
+                    k.store(y, at(i), e)
+                    total += e
+            scale = k.let("scale", top.value + math.log_(total.value) if self.log else const(1.0, F32) / total.value)
+            with k.loop(x.shape[self.axis], "i") as i:
+                k.store(y, at(i), x[at(i)] - scale if self.log else y[at(i)] * scale)
+
+    def in_place(self) -> tuple[int, ...]:
+        return (0,)
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        x, log = r.type(), r.op_type == "LogSoftmax"
+        if x.dtype != "float32":
+            raise r.unsupported(f"{r.op_type} of {x.dtype} has no kernel", "cast the input to float32")
+        if r.opset >= 13:
+            return r.add(cls(normal_axis(int(r.attr("axis", -1)), x.rank), log), r.inputs[0])
+        axis = normal_axis(int(r.attr("axis", 1)), x.rank)  # before opset 13: over all axes from `axis` on
+        if axis == x.rank - 1:
+            return r.add(cls(axis, log), r.inputs[0])
+        flat = r.add(Reshape((prod(x.shape[:axis]), prod(x.shape[axis:]))), r.inputs[0])
+        return r.add(Reshape(x.shape), r.add(cls(1, log), flat))

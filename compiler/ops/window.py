@@ -1,0 +1,54 @@
+"""What convolutions and pools share: output sizes, padding modes, and testing for the padded border."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from compiler.loop.nodes import Const, Expr
+
+if TYPE_CHECKING:
+    from compiler.loop.builder import Kernel
+    from compiler.ops.base import Reader
+
+
+def output_size(size: int, kernel: int, stride: int, dilation: int, begin: int, end: int, ceil: bool = False) -> int:
+    """Windows along one axis. With `ceil`, a last partial window counts if it starts inside the input or begin pad."""
+    span = size + begin + end - ((kernel - 1) * dilation + 1)
+    if not ceil:
+        return span // stride + 1
+    count = -(-span // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + begin else count
+
+
+def resolve_padding(
+    r: Reader, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[int, ...]:
+    """`pads` or `auto_pad` of an ONNX node as begins, then ends."""
+    n = len(size)
+    mode = r.attr("auto_pad", "NOTSET") or "NOTSET"
+    if mode in ("NOTSET", "VALID"):
+        return tuple(r.attr("pads") or (0,) * (2 * n)) if mode == "NOTSET" else (0,) * (2 * n)
+    begins, ends = [], []
+    for i in range(n):
+        out = -(-size[i] // strides[i])
+        total = max(0, (out - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size[i])
+        small, large = total // 2, total - total // 2
+        begins.append(small if mode == "SAME_UPPER" else large)
+        ends.append(large if mode == "SAME_UPPER" else small)
+    return (*begins, *ends)
+
+
+@contextmanager
+def inside(k: Kernel, at: Sequence[Expr], size: Sequence[int], pads: Sequence[int]) -> Iterator[None]:
+    """Run the block where every coordinate lies in the input; no test along axes without padding."""
+    condition: Expr | None = None
+    for i, p in enumerate(at):
+        for test in ([p >= 0] if pads[i] else []) + ([p < size[i]] if pads[len(size) + i] else []):
+            condition = test if condition is None else condition & test
+    if condition is None or isinstance(condition, Const):
+        yield
+        return
+    with k.when(condition):
+        yield
