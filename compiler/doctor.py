@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from compiler.errors import ToolError
 from compiler.toolchain.find import find
 from compiler.toolchain.run import Limits, run_tool
 
@@ -172,7 +173,7 @@ def _newlib() -> tuple[str, str] | None:
     if gcc is None:
         return None
     answer = _ask(gcc.path, "-mcpu=cortex-m4", "-mthumb", "-print-file-name=libc.a").strip()
-    return ("", os.path.normpath(answer)) if os.path.isabs(answer) else None  # gcc echoes the name of what it lacks
+    return ("", os.path.normpath(answer)) if Path(answer).is_absolute() else None  # else gcc echoes the name
 
 
 def _free_disk() -> tuple[str, str] | None:
@@ -218,4 +219,7 @@ def _service(name: str) -> tuple[str, str] | None:
 def _ask(program: str | Path, *arguments: str) -> str:
     """What a program prints; its failure is an empty answer."""
     limits = Limits(seconds=20, memory=None)
-    return run_tool([program, *arguments], cwd=Path(tempfile.gettempdir()), limits=limits, check=False).stdout
+    try:
+        return run_tool([program, *arguments], cwd=Path(tempfile.gettempdir()), limits=limits, check=False).stdout
+    except ToolError:  # it hangs
+        return ""
