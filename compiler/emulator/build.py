@@ -141,9 +141,7 @@ class _Programs:
             shutil.copytree(ours, folder, dirs_exist_ok=True)
         emulator = self.target.emulator
         timer = emulator.timer.at if emulator and emulator.timer else None
-        header = subject_header(
-            self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer
-        )
+        header = subject_header(self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer)
         (folder / "subject.h").write_text(header)
         (folder / "subject.c").write_text(subject_tables(self.program))
 

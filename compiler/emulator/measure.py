@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -156,9 +157,7 @@ def _measured(results: Results, counts: Counts | None, qemu: Qemu | None, progra
             counting = "timer"
             per = qemu.timer.ticks_per_instruction
             each = tuple(_from_ticks(run.ticks, results.ticks_of_nothing, per) for run in results.runs)
-            layers = tuple(
-                round((ticks - results.ticks_of_no_layer) / per) for ticks in results.runs[0].layer_ticks
-            )
+            layers = tuple(round((ticks - results.ticks_of_no_layer) / per) for ticks in results.runs[0].layer_ticks)
     return Measurement(
         runs=results.runs,
         instructions=each[0] if each else None,
@@ -181,4 +180,4 @@ def _layers_between_marks(program: Program, interval: Interval) -> tuple[int, ..
     if len(interval.marks) != len(program.layers):
         return None
     edges = [0, *(total for _, total in interval.marks[1:]), interval.total]
-    return tuple(after - before for before, after in zip(edges, edges[1:], strict=False))
+    return tuple(after - before for before, after in pairwise(edges))

@@ -98,14 +98,14 @@ def subject_header(
 
 def subject_tables(program: Program) -> str:
     """The tables that the header declares."""
-    slots = [slot for layer in program.layers for slot in layer.outputs]
-    buffers = [slot.size for slot in (*program.inputs, *program.outputs)]
+    slots = [f"{{{slot.offset}u, {slot.size}u}}" for layer in program.layers for slot in layer.outputs]
+    buffers = [f"{slot.size}u" for slot in (*program.inputs, *program.outputs)]
     return "\n".join(
         [
             '#include "subject.h"',
-            _table("const struct slot subject_slots", [f"{{{slot.offset}u, {slot.size}u}}" for slot in slots], "{0, 0}"),
+            _table("const struct slot subject_slots", slots, "{0, 0}"),
             _table("const uint16_t subject_layer_slots", [str(len(layer.outputs)) for layer in program.layers]),
-            _table("const uint32_t subject_buffers", [f"{size}u" for size in buffers]),
+            _table("const uint32_t subject_buffers", buffers),
             "",
         ]
     )

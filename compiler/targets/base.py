@@ -80,7 +80,7 @@ class Timer:
 
     @property
     def ticks_per_instruction(self) -> float:
-        return self.hertz * 2**self.icount_shift / 1e9
+        return self.hertz * (1 << self.icount_shift) / 1e9
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ COMMON = (
     "-fno-asynchronous-unwind-tables",
 )
 
+LIMITS = Limits(seconds=600)  # of one compilation: optimisers are slow on large functions
+
 
 @dataclass(frozen=True)
 class Compiler:
@@ -55,10 +57,9 @@ def compile_c(
     flags: tuple[str, ...],
     workdir: Path,
     include: tuple[str, ...] = (),
-    limits: Limits = Limits(seconds=600),
 ) -> Path:
     """Compile one C or assembly file; `source`, `output` and `include` are relative to `workdir`."""
     (workdir / output).parent.mkdir(parents=True, exist_ok=True)
     folders = [f"-I{folder}" for folder in include]
-    run_tool([compiler.tool.path, *flags, *folders, "-c", source, "-o", output], cwd=workdir, limits=limits)
+    run_tool([compiler.tool.path, *flags, *folders, "-c", source, "-o", output], cwd=workdir, limits=LIMITS)
     return workdir / output

@@ -34,6 +34,9 @@ class Limits:
     file: int = 2 * 2**30  # bytes of a file that the tool writes
 
 
+DEFAULT = Limits()
+
+
 @dataclass(frozen=True)
 class Outcome:
     status: int
@@ -51,7 +54,7 @@ def run_tool(
     argv: Sequence[str | Path],
     *,
     cwd: Path,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT,
     check: bool = True,
 ) -> Outcome:
     """Run `argv` in `cwd` and wait. With `check`, a non-zero status is a ToolError that quotes the last lines."""

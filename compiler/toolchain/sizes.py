@@ -16,7 +16,7 @@ vectors is another program, linked from the same object; it counts nowhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
@@ -34,6 +34,7 @@ class Symbol:
     address: int
     size: int
     kind: str  # "function" or "object"
+    section: int = 0  # its number
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,16 @@ def object_sizes(path: Path, arena_bytes: int) -> Sizes:
         program = ELFFile(file)
         symbols = list(symbols_of(program))
         code = weights = ram = 0
-        for section in _allocated(program):
-            flags = section["sh_flags"]
+        constant_sections = set()
+        for number, section in enumerate(program.iter_sections()):
+            flags = section["sh_flags"] if section["sh_flags"] & SH_FLAGS.SHF_ALLOC else 0
             if flags & SH_FLAGS.SHF_EXECINSTR:
                 code += section["sh_size"]
             elif flags & SH_FLAGS.SHF_WRITE and not section.name.startswith(".data.rel.ro"):
                 ram += section["sh_size"]
             elif section.name.startswith((".rodata", ".data.rel.ro")):
                 weights += section["sh_size"]
+                constant_sections.add(number)
     return Sizes(
         code=code,
         weights=weights,
@@ -92,7 +95,7 @@ def object_sizes(path: Path, arena_bytes: int) -> Sizes:
         total=None,
         static_ram=ram - arena_bytes,
         functions=_merged(s for s in symbols if s.kind == "function"),
-        constants=_merged(s for s in symbols if s.kind == "object"),
+        constants=_merged(s for s in symbols if s.section in constant_sections),
     )
 
 
@@ -102,7 +105,7 @@ def symbols_of(program: ELFFile) -> Iterator[Symbol]:
     for symbol in _all_symbols(program):
         if symbol.size and symbol.kind:
             thumb = arm and symbol.kind == "function"
-            yield Symbol(symbol.name, symbol.address & ~1 if thumb else symbol.address, symbol.size, symbol.kind)
+            yield replace(symbol, address=symbol.address & ~1) if thumb else symbol
 
 
 def read_symbols(elf: Path) -> tuple[list[Symbol], dict[str, int]]:
@@ -124,7 +127,9 @@ def _all_symbols(program: ELFFile) -> Iterator[Symbol]:
     for symbol in table.iter_symbols():
         if symbol.name:
             kind = kinds.get(symbol["st_info"]["type"], "")
-            yield Symbol(symbol.name, symbol["st_value"], symbol["st_size"], kind)
+            place = symbol["st_shndx"]
+            number = place if isinstance(place, int) else 0
+            yield Symbol(symbol.name, symbol["st_value"], symbol["st_size"], kind, number)
 
 
 def _allocated(program: ELFFile) -> Iterator[Section]:
