@@ -1,0 +1,124 @@
+"""Reading the multipart form of a submission: which model, which options."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import IO, Annotated, Any
+
+from fastapi import File, Form, UploadFile
+from pydantic import ValidationError
+
+from compiler.options import CompileOptions
+from server.deps import Service
+from server.errors import DISK_FULL, INVALID_OPTION, UNKNOWN_MODEL, Problem, from_validation, invalid
+from server.jobs import Model, User
+from server.models import StoredModel
+from server.samples import sample_path
+
+SPREAD = ("target", "emit", "precision")  # a list of these means one compilation for each
+MAX_SPREAD = 32
+SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+ModelFile = Annotated[UploadFile | None, File(description="The model file.")]
+ModelHash = Annotated[str | None, Form(description="Or the sha256 of a model that was uploaded before.")]
+SampleName = Annotated[str | None, Form(description="Or the name of a sample from the catalogue.")]
+
+
+def take_model(parts: Service, user: User, file: UploadFile | None, sha256: str | None, sample: str | None) -> Model:
+    """The model of a submission, stored. Exactly one of the three ways must be used."""
+    given = [name for name, value in (("model", file), ("model_sha256", sha256), ("sample", sample)) if value]
+    if len(given) != 1:
+        raise invalid("model", "send a file as `model`, or a `model_sha256`, or a `sample`: exactly one of them")
+    if file is not None:
+        return Model(display_name(file.filename), *store(parts, file.file, "model"))
+    if sample is not None:
+        return take_sample(parts, sample)
+    assert sha256 is not None
+    return find_model(parts, user, sha256)
+
+
+def find_model(parts: Service, user: User, sha256: str) -> Model:
+    with parts.db.reading() as session:
+        known = session.get(StoredModel, (user.team, sha256.lower())) if SHA256.match(sha256.lower()) else None
+    if known is None:
+        raise Problem(
+            404, UNKNOWN_MODEL, "no model with this sha256 was uploaded", where="model_sha256",
+            help="Send the file itself as `model`.",
+        )  # fmt: skip
+    return Model(known.name, known.sha256, known.size)
+
+
+def take_sample(parts: Service, name: str) -> Model:
+    path = sample_path(name)
+    with path.open("rb") as file:
+        return Model(path.name, *store(parts, file, "sample"))
+
+
+def store(parts: Service, file: IO[bytes], where: str) -> tuple[str, int]:
+    """Hash and size of a stored upload; refused when it is empty or the disk is nearly full."""
+    check_space(parts)
+    blob = parts.storage.put(file)
+    if blob.size == 0:
+        raise invalid(where, "the file is empty")
+    parts.metrics.uploaded.inc(blob.size)
+    return blob.sha256, blob.size
+
+
+def check_space(parts: Service) -> None:
+    free = parts.storage.free_bytes()
+    if free is not None and free < parts.settings.min_free:
+        raise Problem(
+            507, DISK_FULL, "the disk of the service is nearly full", facts={"free": str(free)},
+            help="Free some space on the server, or lower DEEPMETAL_MIN_FREE.",
+        )  # fmt: skip
+
+
+def read_options(text: str, check_target: Callable[[str], None]) -> list[dict[str, Any]]:
+    """One set of canonical options for each combination of targets, emitters and precisions."""
+    try:
+        given = json.loads(text or "{}")
+        json.dumps(given, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half characters
+    except (ValueError, RecursionError) as error:
+        raise invalid("options", f"this is not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise invalid("options", "a JSON object is expected")
+    axes = {name: _several(name, given.pop(name)) for name in SPREAD if name in given}
+    combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    if len(combinations) > MAX_SPREAD:
+        raise invalid("options", f"{len(combinations)} compilations at once; the limit is {MAX_SPREAD}")
+    return [_canonical({**given, **chosen}, check_target) for chosen in combinations]
+
+
+def _several(name: str, value: Any) -> Sequence[Any]:
+    values = list(dict.fromkeys(map(str, value))) if isinstance(value, list) else [value]
+    if not values:
+        raise invalid(f"options.{name}", "the list is empty", code=INVALID_OPTION)
+    return values
+
+
+def _canonical(given: dict[str, Any], check_target: Callable[[str], None]) -> dict[str, Any]:
+    try:
+        options = CompileOptions.model_validate(given)
+    except ValidationError as error:
+        raise from_validation(error.errors(), INVALID_OPTION, "options.") from error
+    check_target(options.target)
+    return options.model_dump(mode="json")
+
+
+def display_name(filename: str | None) -> str:
+    """The file's own name, fit for pages, headers and logs."""
+    name = re.split(r"[\\/]", filename or "")[-1]
+    clean = "".join(c for c in name if unicodedata.category(c)[0] not in "CZ" or c == " ").strip(" .")
+    return clean[-200:] or "model"
+
+
+def read_tags(tags: Sequence[str]) -> list[str]:
+    """Tags from repeated fields or one field with commas."""
+    found = [tag.strip() for field in tags for tag in field.split(",") if tag.strip()]
+    if any(len(tag) > 50 for tag in found) or len(found) > 20:
+        raise invalid("tags", "at most 20 tags of at most 50 characters")
+    return list(dict.fromkeys(found))

@@ -1,0 +1,11 @@
+"""The sample models that ship with the compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from server.errors import not_found
+
+
+def sample_path(name: str) -> Path:
+    raise not_found("sample", name)
