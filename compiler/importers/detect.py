@@ -1,0 +1,270 @@
+"""What a model file is, by its content; its name is never looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from compiler.errors import ModelError
+from compiler.importers.archive import open_archive
+
+Kind = Literal[
+    "onnx",
+    "torch",  # a pickle in torch.save's zip: a whole model, a state dict or a checkpoint
+    "torchscript",
+    "pt2",
+    "torch-legacy",
+    "pickle",
+    "tflite",
+    "hdf5",
+    "keras",
+    "savedmodel",
+    "safetensors",
+    "gguf",
+    "numpy",
+    "zip",
+    "compressed",
+    "text",
+    "binary",
+    "empty",
+    "damaged",
+]
+
+SUPPORTED: tuple[Kind, ...] = ("onnx", "torch")
+EXPECTED = "an ONNX model, or a PyTorch model of stock layers saved whole with torch.save(model, file)"
+
+
+@dataclass(frozen=True)
+class Detected:
+    """`detail` completes the sentence "it looks like ..."."""
+
+    kind: Kind
+    detail: str
+
+    @property
+    def supported(self) -> bool:
+        return self.kind in SUPPORTED
+
+
+def detect(path: Path) -> Detected:
+    """Look at the first bytes, at a zip's table of contents, or at the outline of an ONNX file. Reads little.
+
+    Raises `ModelError` E0130 for a PyTorch file whose table of contents cannot be trusted.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        return Detected("empty", "an empty file")
+    with path.open("rb") as file:
+        head = file.read(4096)
+        for magic, offset, kind, detail in _MAGIC:
+            if head[offset : offset + len(magic)] == magic:
+                return Detected(kind, detail)
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return _zip(path, head)
+        if _is_safetensors(head, size):
+            return Detected("safetensors", "a safetensors file: weights without an architecture")
+        if _is_text(head):
+            return _text(head)
+        return _protobuf(file, size)
+
+
+def require_supported(path: Path, *, name: str | None = None) -> Detected:
+    """The kind of a file that an importer exists for; otherwise the `ModelError` that says what it is instead."""
+    where = name or path.name
+    try:
+        found = detect(path)
+    except ModelError as error:
+        error.where = where
+        raise
+    if found.supported:
+        return found
+    code, help = _REFUSALS[found.kind]
+    raise ModelError(
+        code=code,
+        title=f"This is {found.detail}",
+        where=where,
+        facts={"looks like": found.detail, "expected": EXPECTED},
+        help=help,
+    )
+
+
+# -- signatures ---------------------------------------------------------------------------------------------------
+
+_MAGIC: tuple[tuple[bytes, int, Kind, str], ...] = (
+    (b"TFL3", 4, "tflite", "a TensorFlow Lite model"),
+    (b"\x89HDF\r\n\x1a\n", 0, "hdf5", "an HDF5 file, perhaps a Keras .h5 model"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", 0, "torch-legacy", "a PyTorch file in the format before 1.6"),
+    (b"GGUF", 0, "gguf", "a GGUF language model"),
+    (b"\x93NUMPY", 0, "numpy", "a NumPy array"),
+    (b"\x7fELF", 0, "binary", "an ELF program or object file"),
+    (b"MZ", 0, "binary", "a Windows program"),
+    (b"\x89PNG", 0, "binary", "a PNG image"),
+    (b"\xff\xd8\xff", 0, "binary", "a JPEG image"),
+    (b"GIF8", 0, "binary", "a GIF image"),
+    (b"%PDF", 0, "binary", "a PDF document"),
+    (b"\x1f\x8b", 0, "compressed", "a gzip-compressed file"),
+    (b"BZh", 0, "compressed", "a bzip2-compressed file"),
+    (b"\xfd7zXZ\x00", 0, "compressed", "an xz-compressed file"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "compressed", "a 7-Zip archive"),
+    (b"\x28\xb5\x2f\xfd", 0, "compressed", "a zstd-compressed file"),
+    (b"ustar", 257, "compressed", "a tar archive"),
+    *((bytes((0x80, protocol)), 0, "pickle", "a Python pickle") for protocol in (2, 3, 4, 5)),
+)
+
+_ONNX_HELP = "Convert the model to ONNX and compile that file."
+_REFUSALS: dict[Kind, tuple[str, str]] = {
+    "empty": ("E0110", "Check that the export or the download finished."),
+    "binary": ("E0111", "Choose the model file."),
+    "numpy": ("E0111", "Arrays go into --vectors; the model is another file."),
+    "gguf": ("E0111", "Language models of this kind do not fit the processors DeepMetal compiles for."),
+    "text": ("E0112", "Choose the model file itself; a download may have saved a web page in its place."),
+    "zip": ("E0112", "Unpack it and choose the model file inside."),
+    "compressed": ("E0112", "Unpack it and choose the model file inside."),
+    "tflite": ("E0113", "TensorFlow Lite models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
+    "hdf5": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
+    "keras": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
+    "savedmodel": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
+    "safetensors": ("E0113", "Weights alone do not say how layers are connected. Load them into the model and export."),
+    "damaged": ("E0114", "Export or download the model again."),
+    "torchscript": (
+        "E0121",
+        "TorchScript is not read yet. Save the model itself (torch.save(model, file), stock layers), or export it to "
+        "ONNX: torch.onnx.export(model, example, 'model.onnx', dynamo=True).",
+    ),
+    "pt2": (
+        "E0122",
+        "torch.export archives are not read yet. Turn the exported program into ONNX: "
+        "torch.onnx.export(program, dynamo=True).save('model.onnx').",
+    ),
+    "torch-legacy": (
+        "E0123",
+        "Load it with a PyTorch of today and save it again: torch.save(model, file) writes the current format.",
+    ),
+    "pickle": ("E0123", "A bare pickle is not opened. Save PyTorch models with torch.save(model, file)."),
+}
+
+
+# -- zip ----------------------------------------------------------------------------------------------------------
+
+
+def _zip(path: Path, head: bytes) -> Detected:
+    try:
+        names = open_archive(path, path.name).members.keys()
+    except ModelError:
+        if b"data.pkl" in head[:300] or b"/data.pkl" in _end_of(path):
+            raise
+        return Detected("zip", "a zip archive")
+
+    def any_name(pattern: str) -> bool:
+        return any(re.fullmatch(pattern, name) for name in names)
+
+    rows: tuple[tuple[bool, Kind, str], ...] = (
+        (any_name(r"(.+/)?models/.*\.json|serialized_exported_program\.json"), "pt2", "a torch.export archive (.pt2)"),
+        (any_name(r"[^/]+/(code/.*|constants\.pkl)"), "torchscript", "a TorchScript archive (torch.jit.save)"),
+        (any_name(r"[^/]+/data\.pkl"), "torch", "a PyTorch file"),
+        (any_name(r"(.+/)?model\.weights\.h5"), "keras", "a Keras model (.keras)"),
+        (any_name(r"(.+/)?saved_model\.pb"), "savedmodel", "a zipped TensorFlow SavedModel"),
+        (any_name(r"[^/]+\.npy"), "numpy", "a NumPy .npz file"),
+        (any_name(r".*\.onnx"), "zip", "a zip archive with an ONNX model inside"),
+    )
+    return next((Detected(kind, detail) for holds, kind, detail in rows if holds), Detected("zip", "a zip archive"))
+
+
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 17)))
+        return file.read()
+
+
+# -- text ---------------------------------------------------------------------------------------------------------
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4 or len(head) < 4096:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(c.isprintable() or c in "\r\n\t\f\ufeff" for c in text)
+
+
+def _text(head: bytes) -> Detected:
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
+    lower = start[:200].lower()
+    rows = (
+        (lower.startswith((b"<!doctype html", b"<html", b"<head")), "a web page"),
+        (lower.startswith(b"version https://git-lfs"), "a Git LFS pointer, not the file itself (git lfs pull)"),
+        (lower.startswith(b"<"), "an XML text"),
+        (lower.startswith((b"{", b"[")), "a JSON text"),
+        (bool(re.match(rb"(import|from|class|def|#!.*python)\b", start)), "a Python source file"),
+    )
+    return Detected("text", next((detail for holds, detail in rows if holds), "a text file"))
+
+
+def _is_safetensors(head: bytes, size: int) -> bool:
+    length = int.from_bytes(head[:8], "little")
+    return 2 <= length <= size - 8 and head[8:9] == b"{" and (head[9:10] in b'"}')
+
+
+# -- protobuf -----------------------------------------------------------------------------------------------------
+
+# ModelProto's fields and their wire types; TensorFlow's SavedModel has only the first two numbers.
+_ONNX_FIELDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+_MODEL_GRAPH, _MODEL_OPSET = 7, 8
+_MAX_FIELDS = 10_000
+_LAST_FIELD = 99  # later versions of ONNX may add some
+
+
+def _protobuf(file: BinaryIO, size: int) -> Detected:
+    """Walk the outermost fields; ONNX has no signature, but its outline is unmistakable."""
+    fields: set[int] = set()
+    damage = ""
+    try:
+        for number, wire, end in _fields(file, size):
+            if not 1 <= number <= _LAST_FIELD or _ONNX_FIELDS.get(number, wire) != wire:
+                damage = f"an impossible field {number}"
+                break
+            if end > size:
+                damage = f"it should have at least {end} bytes and has {size}"
+                break
+            fields.add(number)
+    except ValueError as error:
+        damage = str(error)
+    if not damage and _MODEL_GRAPH in fields and fields & {1, _MODEL_OPSET}:
+        return Detected("onnx", "an ONNX model")
+    if not damage and fields and fields <= {1, 2}:
+        return Detected("savedmodel", "a TensorFlow SavedModel")
+    if damage and 1 in fields and (fields & {2, _MODEL_GRAPH, _MODEL_OPSET}):
+        return Detected("damaged", f"a damaged ONNX model: {damage}")
+    return Detected("binary", "no model format that is known here")
+
+
+def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
+    """(number, wire type, where it ends) of each outermost field; contents are skipped."""
+    position = 0
+    for _ in range(_MAX_FIELDS):
+        if position >= size:
+            return
+        file.seek(position)
+        window = file.read(20)
+        tag, used = _varint(window, 0)
+        number, wire = tag >> 3, tag & 7
+        value, length = _varint(window, used)
+        if wire not in (0, 2):
+            raise ValueError("a field of an unknown type")
+        position += length + (value if wire == 2 else 0)
+        yield number, wire, position
+    raise ValueError("more parts than any model has")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, at + index + 1
+    raise ValueError("a number without end")
