@@ -5,12 +5,12 @@ x (1, 2, 3, 4)  ->  t = x * s, channels last  ->  h = W0 t + b0  ->  relu in pla
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from compiler.memory.planner import Plan
+from compiler.program import Layer, Program, Slot
 
 C, H, W, HIDDEN, OUT = 2, 3, 4, 8, 3
 SIZE = C * H * W
@@ -54,7 +54,7 @@ SOURCE = """\
 #include <stddef.h>
 #include <stdint.h>
 
-#define KERNEL static __attribute__((noinline, noclone_IF_GCC))
+#define KERNEL static __attribute__((noinline, used))
 
 @constants@
 #ifdef MODEL_CALLER_ARENA
@@ -155,44 +155,51 @@ def sources(header: str = HEADER, source: str = SOURCE, **constants: np.ndarray)
         f"static const float {name}[{value.size}] = {{{', '.join(f'{float(v).hex()}f' for v in value.flat)}}};"
         for name, value in values.items()
     )
-    source = source.replace("noclone_IF_GCC", "used").replace("@constants@", text)
-    return {"include/model.h": header.encode(), "src/model.c": source.encode()}
+    return {"include/model.h": header.encode(), "src/model.c": source.replace("@constants@", text).encode()}
 
 
-def slot(name: str, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
-    return SimpleNamespace(
-        name=name, dtype="float32", shape=shape, strides=strides, offset=offset, size=4 * int(np.prod(shape))
+def slot(name: str, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Slot:
+    return Slot(name, "float32", shape, strides, offset, 4 * int(np.prod(shape)))
+
+
+def layer(name: str, kernel: str, tensor: str, into: Slot, *inputs: Slot) -> Layer:
+    return Layer(
+        name=name,
+        op=name,
+        source_nodes=(name,),
+        source_tensors=(tensor,),
+        inputs=inputs,
+        outputs=(into,),
+        kernel=kernel,
+        schedule="by hand",
+        arguments=(),
+        macs=0,
+        parameters=0,
+        constants=(),
     )
 
 
-def program() -> Any:
-    """The compiled network as the pipeline would describe it."""
+def program() -> Program:
+    """The compiled network as the pipeline would describe it; its kernels are only in the source."""
     x = slot("x", (1, C, H, W), (24, 12, 4, 1), 0)
     t = slot("t", (1, C, H, W), (24, 1, 8, 2), 96)
     h = slot("h", (1, HIDDEN), (8, 1), 0)
     r = slot("r", (1, HIDDEN), (8, 1), 0)
     y = slot("y", (1, OUT), (3, 1), 32)
-
-    def layer(name: str, kernel: str, tensor: str, into: Any, *inputs: Any) -> Any:
-        return SimpleNamespace(
-            name=name, op=name, kernel=kernel, source_tensors=(tensor,), inputs=inputs, outputs=(into,)
-        )
-
-    layers = (
-        layer("scale", "scale", "t", t, x),
-        layer("hidden", "dense", "h", h, t),
-        layer("relu", "relu", "r", r, h),
-        layer("logits", "dense", "y", y, r),
-    )
-    constants = {"w0": W0_PACKED, "b0": B0, "w1": W1, "b1": B1}
-    return SimpleNamespace(
+    return Program(
         name="model",
-        layers=layers,
+        layers=(
+            layer("scale", "scale", "t", t, x),
+            layer("hidden", "dense", "h", h, t),
+            layer("relu", "relu", "r", r, h),
+            layer("logits", "dense", "y", y, r),
+        ),
+        kernels=(),
+        constants={"w0": W0_PACKED, "b0": B0, "w1": W1, "b1": B1},
         inputs=(x,),
         outputs=(y,),
-        constants=constants,
+        plan=Plan(offsets={}, lives=(), arena_bytes=192, lower_bound=192),
         arena_bytes=192,
-        weight_bytes=lambda: sum(c.nbytes for c in constants.values()),
     )
 
 

@@ -1,0 +1,84 @@
+"""What the source model computes, by ONNX Runtime: every tensor that a compiled layer claims to equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from compiler.errors import ToolError
+from compiler.vectors import Vector
+
+Array = NDArray[np.generic]
+
+GROUP_BYTES = 512 * 2**20  # of intermediate tensors that are kept at once
+_FAILURES = (RuntimeError, ValueError, TypeError)
+
+
+@dataclass(frozen=True)
+class OnnxReference:
+    """Runs the model as it is: no graph optimisation, so intermediate tensors exist, and one thread."""
+
+    sessions: tuple[Any, ...]
+    names: tuple[tuple[str, ...], ...]  # per session the tensors that it returns
+    inputs: tuple[str, ...]
+
+    @staticmethod
+    def version() -> str:
+        return f"ONNX Runtime {onnxruntime.__version__}"
+
+    def run(self, vector: Vector) -> Iterator[dict[str, Array]]:
+        """The tensors, group by group, so that large models need not hold all of them."""
+        feed = {name: vector[name] for name in self.inputs}
+        for session, names in zip(self.sessions, self.names, strict=True):
+            yield dict(zip(names, _guarded(session.run, list(names), feed), strict=True))
+
+
+def onnx_reference(model: onnx.ModelProto, tensors: Sequence[tuple[str, int]]) -> OnnxReference:
+    """A reference that returns `tensors` (name, bytes); names that the model does not compute are left out."""
+    computed = {name for node in model.graph.node for name in node.output if name}
+    wanted = {name: size for name, size in tensors if name in computed}
+    groups: list[list[str]] = [[]]
+    room = GROUP_BYTES
+    for name, size in wanted.items():
+        if size > room and groups[-1]:
+            groups.append([])
+            room = GROUP_BYTES
+        groups[-1].append(name)
+        room -= size
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return OnnxReference(
+        sessions=tuple(_session(model, group) for group in groups if group),
+        names=tuple(tuple(group) for group in groups if group),
+        inputs=tuple(each.name for each in model.graph.input if each.name not in constants),
+    )
+
+
+def _session(model: onnx.ModelProto, names: Sequence[str]) -> Any:
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    known = {output.name: output for output in model.graph.output}
+    del exposed.graph.output[:]
+    exposed.graph.output.extend(known.get(name, onnx.ValueInfoProto(name=name)) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.use_deterministic_compute = True
+    return _guarded(onnxruntime.InferenceSession, exposed.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
+def _guarded(function: Any, *arguments: Any) -> Any:
+    """Call into ONNX Runtime, whose exceptions derive from Exception directly and are private."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if not isinstance(error, _FAILURES) and not type(error).__module__.startswith("onnxruntime"):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ToolError("E0804", "ONNX Runtime cannot run the source model", facts={"reason": reason[:400]}) from error

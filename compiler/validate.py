@@ -1,0 +1,222 @@
+"""Does the compiled code compute what the model computes? Layer by layer, over all vectors.
+
+The firmware's tensors are compared with those of ONNX Runtime on the source model, and the outputs with PyTorch's
+when the model came from PyTorch. Logits before a final softmax are a layer's tensor like others, so they are compared
+too. Beside that, the three ways of running the model must agree bit for bit, and nothing may be written outside of
+its buffers. How far apart tensors may be is in `compare.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+
+from compiler.compare import IRRECONCILABLE, Array, Difference, layer_error, tolerance
+from compiler.emulator.protocol import VectorRun
+from compiler.errors import Mismatch
+from compiler.reference import OnnxReference, onnx_reference
+from compiler.report import LayerError, Validation
+from compiler.vectors import Vector
+
+if TYPE_CHECKING:
+    from compiler.program import Program, Slot
+
+MISMATCH = "E0801"
+
+TorchModel = Callable[[Vector], Sequence[Array]]  # inputs by name -> outputs in order
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """The model as it came: `outputs` are the names of the tensors that the program's outputs must equal.
+
+    The program's input slots go by the names of the model's inputs.
+    """
+
+    onnx: onnx.ModelProto
+    outputs: tuple[str, ...]
+    torch: TorchModel | None = None
+    torch_version: str = ""
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """The verdict. `layer` is the first one that differs, "" when all agree; `reason` says in words what is wrong."""
+
+    validation: Validation
+    layer_errors: tuple[LayerError | None, ...]  # None: the layer equals no tensor of the source model
+    layer: str = ""
+    reason: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return self.validation.passed
+
+    def error(self, model: str) -> Mismatch:
+        """The exception for a result that did not pass."""
+        facts = {"layer": self.layer, **self.facts} if self.layer else dict(self.facts)
+        return Mismatch(
+            MISMATCH,
+            self.reason,
+            where=f"{model}: layer '{self.layer}'" if self.layer else model,
+            facts=facts,
+            help="the generated code is wrong, or the model amplifies rounding; the report shows each layer's error",
+        )
+
+
+def validate(
+    program: Program, source: SourceModel, runs: Sequence[VectorRun], vectors: Sequence[Vector]
+) -> ValidationResult:
+    """Compare what the firmware computed (`runs`) with the source model on the same vectors."""
+    layers = [[Difference(slot.dtype) for slot in layer.outputs] for layer in program.layers]
+    outputs = [Difference(slot.dtype) for slot in program.outputs]
+    torch_outputs = [Difference(slot.dtype) for slot in program.outputs]
+    agreements: list[bool] = []
+    reference = onnx_reference(source.onnx, _tensors(program, source))
+    for run, vector in zip(runs, vectors, strict=True):
+        for tensors in reference.run(vector):
+            for difference, got, name in _layer_tensors(program, run, layers):
+                if name in tensors:
+                    difference.add(got, tensors[name])
+            for difference, got, name in zip(outputs, run.whole, source.outputs, strict=True):
+                if name in tensors:
+                    difference.add(got, tensors[name])
+            if source.outputs and source.outputs[0] in tensors:
+                agreements += _argmax_agrees(run.whole[0], tensors[source.outputs[0]])
+        if source.torch is not None:
+            for difference, got, wanted in zip(torch_outputs, run.whole, source.torch(vector), strict=True):
+                difference.add(got, wanted)
+
+    compared = [d for d in (*chain.from_iterable(layers), *outputs, *torch_outputs) if d.vectors]
+    verdict = (
+        _layer_verdict(program, layers)
+        or _run_verdict(program, runs)
+        or _output_verdict(program, outputs, _reference_name(source))
+        or _output_verdict(program, torch_outputs, f"PyTorch {source.torch_version}")
+    )
+    layer, reason, facts = verdict or ("", "", {})
+    dtypes = {slot.dtype for slot in program.outputs}
+    return ValidationResult(
+        validation=Validation(
+            reference=_reference_name(source, both=True),
+            vectors=len(runs),
+            max_abs_error=max((d.max_abs for d in (*outputs, *torch_outputs)), default=0.0),
+            max_rel_error=max((d.relative for d in compared), default=0.0),
+            cosine=min((d.cosine for d in outputs if d.cosine is not None), default=None),
+            argmax_agreement=sum(agreements) / len(agreements) if agreements else None,
+            bit_exact=all(d.bit_exact for d in compared),
+            tolerance=max(map(tolerance, dtypes), default=0.0),
+            passed=verdict is None,
+        ),
+        layer_errors=tuple(layer_error(d for d in parts if d.vectors) for parts in layers),
+        layer=layer,
+        reason=reason,
+        facts=facts,
+    )
+
+
+Verdict = tuple[str, str, dict[str, str]]  # layer, reason, facts
+
+
+def _layer_verdict(program: Program, layers: Sequence[Sequence[Difference]]) -> Verdict | None:
+    """The first layer, in order of execution, that is further from the reference than allowed."""
+    for layer, differences in zip(program.layers, layers, strict=True):
+        for difference, slot in zip(differences, layer.outputs, strict=True):
+            if not difference.passed:
+                return layer.name, "the compiled code disagrees with the model", _facts(difference, layer.op, slot)
+    return None
+
+
+def _run_verdict(program: Program, runs: Sequence[VectorRun]) -> Verdict | None:
+    """What is wrong within the firmware, without a look at the reference."""
+    last = program.layers[-1].name if program.layers else ""
+    for number, run in enumerate(runs):
+        facts = {"vector": str(number)}
+        if run.status != 0:
+            return "", "model_run returned an error", {**facts, "code": str(run.status)}
+        if run.guards:
+            return last, "the compiled code writes outside of its buffers", {**facts, "words": str(run.guards)}
+        if not _same(run.stepped, run.whole):
+            return last, "model_run computes something else than its layers one by one", facts
+        if not _same(run.whole, run.outside):
+            return last, "model_run computes something else on the caller's buffers", facts
+        if run.predicted is not None and run.predicted != _argmax(run.whole[0]):
+            return (
+                last,
+                "predict does not return the index of the largest output",
+                {
+                    **facts,
+                    "returned": str(run.predicted),
+                    "largest": str(_argmax(run.whole[0])),
+                },
+            )
+    return None
+
+
+def _output_verdict(program: Program, outputs: Sequence[Difference], reference: str) -> Verdict | None:
+    """An output that is off although no layer is: a layer without counterpart, or another reference."""
+    for difference, slot in zip(outputs, program.outputs, strict=True):
+        if not difference.passed:
+            writers = [layer for layer in program.layers if slot.name in {o.name for o in layer.outputs}]
+            layer = writers[-1] if writers else None
+            facts = {**_facts(difference, layer.op if layer else "", slot), "reference": reference}
+            return (layer.name if layer else ""), "the compiled code disagrees with the model", facts
+    return None
+
+
+def _facts(difference: Difference, op: str, slot: Slot) -> dict[str, str]:
+    facts = {"operator": op, "tensor": f"{slot.name} {slot.dtype}{list(slot.shape)}"}
+    if difference.max_abs >= IRRECONCILABLE:
+        return {**facts, "difference": "a NaN or an infinity on one side only"}
+    return {
+        **facts,
+        "largest difference": f"{difference.max_abs:.3g}",
+        "share of the range": f"{difference.relative:.3g}",
+        "tolerance": f"{tolerance(difference.dtype):.3g}",
+    }
+
+
+def _tensors(program: Program, source: SourceModel) -> list[tuple[str, int]]:
+    """Names and sizes of the source's tensors that are compared."""
+    layers = [
+        (name, slot.size)
+        for layer in program.layers
+        for name, slot in zip(layer.source_tensors, layer.outputs, strict=True)
+        if name
+    ]
+    return [*layers, *((name, slot.size) for name, slot in zip(source.outputs, program.outputs, strict=True))]
+
+
+def _layer_tensors(
+    program: Program, run: VectorRun, layers: Sequence[Sequence[Difference]]
+) -> Iterator[tuple[Difference, Array, str]]:
+    """Per output of a layer: where its difference is collected, its value, and the source tensor's name."""
+    for layer, differences, arrays in zip(program.layers, layers, run.layers, strict=True):
+        yield from zip(differences, arrays, layer.source_tensors, strict=True)
+
+
+def _same(a: Sequence[Array], b: Sequence[Array]) -> bool:
+    return all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
+
+
+def _argmax(output: Array) -> int:
+    """The first largest element."""
+    return int(np.argmax(output))
+
+
+def _argmax_agrees(got: Array, wanted: Array) -> list[bool]:
+    """Whether the same element is the largest; equal elements may change places. Nothing to say about one element."""
+    if got.size < 2 or got.size != wanted.size or wanted.dtype.kind not in "fiu":
+        return []
+    return [bool(wanted.ravel()[_argmax(got)] == wanted.max())]
+
+
+def _reference_name(source: SourceModel, *, both: bool = False) -> str:
+    name = OnnxReference.version()
+    return f"{name}, PyTorch {source.torch_version}" if both and source.torch is not None else name
