@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.needs import ROOT
 
-SHELL_FILES = [*sorted((ROOT / "scripts").iterdir()), ROOT / ".ci" / "run"]
+SHELL_FILES = [*sorted(path for path in (ROOT / "scripts").iterdir() if path.suffix == ""), ROOT / ".ci" / "run"]
 
 
 @pytest.fixture
