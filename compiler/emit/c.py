@@ -1,0 +1,331 @@
+"""C99 files of a program: header, source, and the weights as a binary when they are large."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+
+import jinja2
+
+from compiler.emit.base import Emitter, Files
+from compiler.emit.c_helpers import definition
+from compiler.emit.c_kernel import KernelPrinter, comment
+from compiler.emit.literals import C_TYPES, rows
+from compiler.options import CompileOptions
+from compiler.program import Argument, Layer, Program, Slot
+from compiler.version import VERSION
+
+MAX_SOURCE_WEIGHTS = 1 << 20  # bytes; beyond that a compiler needs minutes and gigabytes for the text
+_ALIGN = 16
+
+
+def files(program: Program, options: CompileOptions) -> Files:
+    """`include/<name>.h`, `src/<name>.c`, and `src/<name>_weights.bin` where weights leave the source."""
+    name = options.name
+    outside = options.weights == "incbin" or (
+        options.weights == "auto" and program.weight_bytes() > MAX_SOURCE_WEIGHTS
+    )
+    outside = outside and bool(program.constants)
+    unit = _Unit(program, options, outside)
+    result: Files = {
+        f"include/{name}.h": _header(program, options).encode(),
+        f"src/{name}.c": unit.text().encode(),
+    }
+    if outside:
+        result[f"src/{name}_weights.bin"] = unit.blob()
+    return result
+
+
+EMITTER = Emitter("c", "C99", files)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("compiler.emit", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C text; every name from a model goes through `comment`
+    )
+
+
+def _header(program: Program, options: CompileOptions) -> str:
+    def described(s: Slot) -> dict[str, object]:
+        return {"elements": prod(s.shape), "bytes": s.size, "text": comment(f"{s.name}: {_shape(s)}")}
+
+    predict = predictable(program)
+    return _templates().get_template("model.h.j2").render(
+        name=options.name,
+        NAME=options.name.upper(),
+        version=VERSION,
+        source=comment(f"the model '{program.name}'"),
+        arena=program.arena_bytes,
+        macs=sum(layer.macs for layer in program.layers),
+        inputs=[described(s) for s in program.inputs],
+        outputs=[described(s) for s in program.outputs],
+        layers=[comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}") for layer in program.layers],
+        caller=options.arena == "caller",
+        order="in the element order of the source model"
+        if options.io_layout == "source"
+        else "channels last (the native order)",
+        predict=None
+        if predict is None
+        else {"classes": prod(program.outputs[0].shape), "text": "{}x{}x{} (height, width, channels)".format(*predict)},
+    )
+
+
+def predictable(program: Program) -> tuple[int, int, int] | None:
+    """(height, width, channels) of a single-input float classifier, or None."""
+    if len(program.inputs) != 1 or len(program.outputs) != 1:
+        return None
+    x, y = program.inputs[0], program.outputs[0]
+    if (x.dtype, y.dtype) != ("float32", "float32") or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
+        return None
+    shape = x.shape[1:] if len(x.shape) > 1 else x.shape
+    if x.shape[0] != 1 and len(x.shape) > 1:
+        return None
+    match shape:
+        case (n,):
+            return 1, n, 1
+        case (c, n):
+            return 1, n, c
+        case (c, h, w):
+            return h, w, c
+    return None
+
+
+def _shape(s: Slot) -> str:
+    return f"{C_TYPES[s.dtype]}[{']['.join(map(str, s.shape))}]" if s.shape else C_TYPES[s.dtype]
+
+
+class _Unit:
+    """One source file under construction."""
+
+    def __init__(self, program: Program, options: CompileOptions, outside: bool) -> None:
+        self.program, self.options, self.outside = program, options, outside
+        self.name, self.NAME = options.name, options.name.upper()
+        self.caller = options.arena == "caller"
+        self.places: dict[str, int] = {}
+        at = 0
+        for symbol, array in program.constants.items():
+            self.places[symbol] = at
+            at += -(-array.nbytes // _ALIGN) * _ALIGN
+        self.blob_size = at
+
+    def blob(self) -> bytes:
+        data = bytearray(self.blob_size)
+        for symbol, array in self.program.constants.items():
+            start = self.places[symbol]
+            data[start : start + array.nbytes] = array.tobytes()
+        return bytes(data)
+
+    def text(self) -> str:
+        printer = KernelPrinter()
+        kernels: list[str] = []
+        for f in self.program.kernels:
+            kernels += [*printer.function(f, "KERNEL"), ""]
+        functions = self._functions(printer)
+        helpers = [line for h in sorted(printer.helpers) for line in (*definition(h).split("\n"), "")]
+        blocks = [
+            [f"/* Generated by DeepMetal {VERSION}. {self.name}.h says how to use it. */"],
+            [f'#include "{self.name}.h"', *(f"#include <{h}>" for h in sorted(printer.headers - {""}))],
+            self._qualifiers(),
+            self._arena(),
+            self._weights(),
+            helpers[:-1],
+            functions[:-1],
+            kernels[:-1],
+            self._layers(),
+            self._api(),
+        ]
+        return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
+
+    def _functions(self, printer: KernelPrinter) -> list[str]:
+        """Scalar functions such as exp, callees first."""
+        done: dict[str, list[str]] = {}
+        order: list[str] = []
+        pending = list(printer.functions)
+        while pending:
+            name = pending.pop(0)
+            if name in done:
+                continue
+            before = set(printer.functions)
+            done[name] = printer.function(printer.functions[name], "static")
+            order.append(name)
+            pending += [n for n in printer.functions if n not in before]
+        forward = [f"{done[n][1] if done[n][0].startswith('/*') else done[n][0]};" for n in order]
+        bodies = [line for n in order for line in (*done[n], "")]
+        return [*forward, "", *bodies] if len(order) > 1 else bodies
+
+    def _qualifiers(self) -> list[str]:
+        return [
+            "/* Kernels stay functions of their own, so that a profile shows one line for each. */",
+            "#if defined(__GNUC__) && !defined(__clang__)",
+            "#define KERNEL static __attribute__((noinline, noclone))",
+            "#elif defined(__GNUC__)",
+            "#define KERNEL static __attribute__((noinline))",
+            "#else",
+            "#define KERNEL static",
+            "#endif",
+        ]
+
+    def _arena(self) -> list[str]:
+        kinds = sorted({s.dtype for layer in self.program.layers for s in (*layer.inputs, *layer.outputs)} |
+                       {s.dtype for s in (*self.program.inputs, *self.program.outputs)})  # fmt: skip
+        size = max(8, self.program.arena_bytes)
+        members = [f"    {C_TYPES[d]} {member(d)}[{size // _itemsize(d)}];" for d in kinds]
+        if "uint8" not in kinds:
+            members.append(f"    uint8_t u8[{size}];")
+        lines = ["/* All tensors live here; offsets were planned so that live ones never overlap. */"]
+        lines += ["union arena {", *members, "    uint64_t align;", "};"]
+        if self.caller:
+            return [*lines, "static union arena *memory;", "#define ARENA (*memory)"]
+        return [
+            *lines,
+            f"#ifndef {self.NAME}_ARENA_ATTRIBUTE",
+            f"#define {self.NAME}_ARENA_ATTRIBUTE /* for instance __attribute__((section(\".ccmram\"))) */",
+            "#endif",
+            f"static union arena memory {self.NAME}_ARENA_ATTRIBUTE;",
+            "#define ARENA memory",
+        ]
+
+    def _weights(self) -> list[str]:
+        if not self.program.constants:
+            return []
+        if not self.outside:
+            lines: list[str] = []
+            for symbol, array in self.program.constants.items():
+                lines += [f"static const {C_TYPES[str(array.dtype)]} {symbol}[{array.size}] = {{", *rows(array), "};", ""]
+            return lines[:-1]
+        symbol = f"{self.name}_weights"
+        return [
+            f"/* {self.blob_size} bytes of weights, assembled from {symbol}.bin (found through the include path). */",
+            "__asm__(",
+            f'    ".section .rodata.{symbol},\\"a\\"\\n"',
+            f'    ".balign {_ALIGN}\\n"',
+            f'    ".type {symbol}, %object\\n"',
+            f'    "{symbol}:\\n"',
+            f'    ".incbin \\"{symbol}.bin\\"\\n"',
+            f'    ".size {symbol}, . - {symbol}\\n"',
+            '    ".previous\\n");',
+            f'extern const uint8_t {symbol}[] __attribute__((visibility("hidden")));',
+            f"#define WEIGHTS(type, offset) ((const type *)(const void *)({symbol} + (offset)))",
+        ]
+
+    def _argument(self, a: Argument) -> str:
+        if a.slot is not None:
+            return self.place(a.slot)
+        if a.constant is not None:
+            if not self.outside:
+                return a.constant
+            kind = C_TYPES[str(self.program.constants[a.constant].dtype)]
+            return f"WEIGHTS({kind}, {self.places[a.constant]})"
+        assert a.offset is not None
+        return f"ARENA.u8 + {a.offset}" if a.offset else "ARENA.u8"
+
+    def place(self, s: Slot) -> str:
+        index = s.offset // _itemsize(s.dtype)
+        return f"ARENA.{member(s.dtype)} + {index}" if index else f"ARENA.{member(s.dtype)}"
+
+    def _call(self, layer: Layer) -> str:
+        return f"{layer.kernel}({', '.join(self._argument(a) for a in layer.arguments)});"
+
+    def _layers(self) -> list[str]:
+        lines: list[str] = []
+        for i, layer in enumerate(self.program.layers):
+            macs = f", {layer.macs:,} MACs" if layer.macs else ""
+            about = comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}{macs}")
+            lines += [f"/* {about} */", f"static inline void layer_{i}(void)", "{", f"    {self._call(layer)}", "}", ""]
+        return lines[:-1]
+
+    def _api(self) -> list[str]:
+        name, count = self.name, len(self.program.layers)
+        inputs, outputs = self.program.inputs, self.program.outputs
+        run = [f"int {name}_run(const void *const inputs[], void *const outputs[])", "{"]
+        if self.caller:
+            run += ["    if (memory == NULL) {", "        return -1;", "    }"]
+        for i, s in enumerate(inputs):
+            run += _copy("inputs", i, s, f"inputs[{i}]", self.place(s))
+        run += [f"    layer_{i}();" for i in range(count)]
+        for i, s in enumerate(outputs):
+            run += _copy("outputs", i, s, self.place(s), f"outputs[{i}]")
+        run += ["    return 0;", "}"]
+        lines = run
+        if self.caller:
+            lines = [
+                f"void {name}_set_arena(void *arena)", "{", "    memory = arena;", "}", "", *lines
+            ]  # fmt: skip
+        lines += ["", f"void *{name}_input(int i)", "{", "    switch (i) {"]
+        for i, s in enumerate(inputs):
+            lines += [f"    case {i}:", f"        return {self.place(s)};"]
+        lines += ["    default:", "        return NULL;", "    }", "}"]
+        lines += ["", f"const void *{name}_output(int i)", "{", "    switch (i) {"]
+        for i, s in enumerate(outputs):
+            lines += [f"    case {i}:", f"        return {self.place(s)};"]
+        lines += ["    default:", "        return NULL;", "    }", "}"]
+        lines += ["", *self._predict()]
+        lines += [f"int {name}_run_layer(int layer)", "{", "    switch (layer) {"]
+        for i in range(count):
+            lines += [f"    case {i}:", f"        layer_{i}();", "        return 0;"]
+        lines += ["    default:", "        return -1;", "    }", "}"]
+        lines += ["", f"void *{name}_arena(void)", "{", "    return ARENA.u8;", "}"]
+        return lines
+
+    def _predict(self) -> list[str]:
+        size = predictable(self.program)
+        if size is None:
+            return []
+        h, w, c = size
+        y = self.program.outputs[0]
+        classes = prod(y.shape)
+        given = f"input_h != {h} || input_w != {w} || input_ch != {c}"
+        if h == 1 and c == 1:
+            given = f"(int64_t)input_h * input_w * input_ch != {w}"
+        return [
+            f"int {self.name}_predict(const float *input, int input_h, int input_w, int input_ch)",
+            "{",
+            f"    if ({given}) {{",
+            "        return -1;",
+            "    }",
+            "    const void *const inputs[] = {input};",
+            f"    if ({self.name}_run(inputs, NULL) != 0) {{",
+            "        return -1;",
+            "    }",
+            f"    const float *const y = {self.place(y)};",
+            "    int best = 0;",
+            f"    for (int i = 1; i < {classes}; i++) {{",
+            "        if (y[i] > y[best]) {",
+            "            best = i;",
+            "        }",
+            "    }",
+            "    return best;",
+            "}",
+            "",
+        ]
+
+
+def _copy(array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
+    """Copy one tensor when the caller gave an array for it."""
+    kind = C_TYPES[s.dtype]
+    return [
+        f"    if ({array} != NULL && {array}[{i}] != NULL) {{",
+        f"        const {kind} *const from = {source};",
+        f"        {kind} *const to = {target};",
+        f"        for (int32_t i = 0; i < {prod(s.shape)}; i++) {{",
+        "            to[i] = from[i];",
+        "        }",
+        "    }",
+    ]
+
+
+def member(dtype: str) -> str:
+    """The arena's union member for a dtype: f32, i8, u8, ..."""
+    if dtype == "bool":
+        return "u8"
+    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i")
+
+
+def _itemsize(dtype: str) -> int:
+    return 1 if dtype in ("bool", "int8", "uint8") else int(dtype.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8

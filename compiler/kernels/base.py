@@ -1,0 +1,69 @@
+"""What a schedule is: one way to run an operator, with everything the planner must know before it is lowered.
+
+A file in this folder (or in a family's sub-folder) defines `schedules(node, graph, features)`; it is found by itself.
+`generic.py` is always there and always right; the others offer faster ways for some operators and processors.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+
+from compiler.graph.graph import Graph, Node
+from compiler.graph.types import Array
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One way to run a node.
+
+    `lower(k, *views)` gets the node's inputs in order (None where absent), then its outputs, then scratch when
+    `scratch_bytes` is not 0. `packed` replaces constant inputs by arrays in the order the kernel reads them.
+    `overlap` maps an input's index to the smallest distance in bytes from the output's start to the input's start
+    at which both may share memory: 0 is in place, a positive number lets the output run behind the reads.
+    """
+
+    name: str
+    lower: Callable[..., None]
+    packed: Mapping[int, Array] = field(default_factory=dict)
+    scratch_bytes: int = 0
+    overlap: Mapping[int, int] = field(default_factory=dict)
+    cost: float = 1e9  # estimated instructions; the smallest wins
+    family: str = "generic"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a kernel file may look at to decide what it can offer."""
+
+    graph: Graph
+    features: frozenset[str]
+    objective: str
+
+    def constant(self, node: Node, index: int) -> Array | None:
+        return self.graph.constant(node.inputs[index]) if index < len(node.inputs) else None
+
+
+@cache
+def _families() -> tuple[ModuleType, ...]:
+    import compiler.kernels as package
+
+    found = []
+    for info in pkgutil.walk_packages(package.__path__, "compiler.kernels."):
+        module = importlib.import_module(info.name)
+        if hasattr(module, "schedules"):
+            found.append(module)
+    return tuple(sorted(found, key=lambda m: m.__name__))
+
+
+def candidates(node: Node, situation: Situation) -> list[Schedule]:
+    """Every way to run the node, best first."""
+    offered: list[Schedule] = []
+    for module in _families():
+        offered += module.schedules(node, situation)
+    return sorted(offered, key=lambda s: (s.cost, s.name))
+

@@ -1,0 +1,248 @@
+"""Graph to program: schedules are chosen, memory is planned, then every layer is lowered to a kernel.
+
+Schedules come before the plan because they decide about scratch memory and about overlapping operands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compiler.graph.graph import Graph, Node, Value
+from compiler.graph.text import op_text
+from compiler.graph.types import Array, is_fill
+from compiler.kernels.base import Schedule, Situation, candidates
+from compiler.loop import verify
+from compiler.loop.builder import Kernel, View
+from compiler.loop.nodes import U8, Buffer, Function, type_of
+from compiler.memory.lifetimes import Liveness, liveness
+from compiler.memory.order import reorder
+from compiler.memory.planner import Plan, plan
+from compiler.ops.conv import Conv
+from compiler.ops.dense import Dense
+from compiler.program import Argument, Layer, Program, Slot
+
+_MAX_NAME = 40
+
+
+def lower(graph: Graph, features: frozenset[str] = frozenset(), objective: str = "balanced") -> Program:
+    """The whole of code generation short of printing."""
+    situation = Situation(graph, features, objective)
+    schedules = {
+        n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"
+    }
+    graph = reorder(graph, schedules)
+    live = liveness(graph, schedules)
+    return _Lowering(graph, schedules, live, plan(live.lives, len(live.layers))).program()
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    function: Function
+    arguments: tuple[Argument, ...]
+    constants: tuple[str, ...]
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, schedules: Mapping[str, Schedule], live: Liveness, where: Plan) -> None:
+        self.graph, self.schedules, self.live, self.plan = graph, schedules, live, where
+        self.constants: dict[str, Array] = {}
+        self.by_content: dict[str, str] = {}
+        self.functions: dict[tuple[object, ...], Function] = {}
+        self.users: dict[str, list[str]] = {}
+        self.symbols: set[str] = set()
+        self.layer_names: set[str] = set()
+
+    def program(self) -> Program:
+        layers = tuple(self._layer(n) for n in self.live.layers)
+        kernels = tuple(self._documented(f) for f in self.functions.values())
+        return Program(
+            self.graph.name,
+            layers,
+            kernels,
+            self.constants,
+            tuple(self.slot(v) for v in self.graph.inputs),
+            tuple(self.slot(v) for v in self.graph.outputs),
+            self.plan,
+            self.plan.arena_bytes,
+        )
+
+    def slot(self, v: Value) -> Slot:
+        offset = self.plan.offsets[self.live.home[v.name]]
+        return Slot(v.name, v.type.dtype, v.shape, v.type.strides, offset, v.type.bytes)
+
+    def _layer(self, node: Node) -> Layer:
+        name = self._layer_name(node)
+        lowered = self._lower(node, name)
+        schedule = self.schedules[node.output.name]
+        self.users.setdefault(lowered.function.name, []).append(name)
+        runtime = tuple(self.slot(v) for v in node.present if v.name not in self.graph.constants)
+        return Layer(
+            name=name,
+            op=describe(node),
+            source_nodes=node.sources,
+            source_tensors=node.equals,
+            inputs=runtime,
+            outputs=tuple(self.slot(v) for v in node.outputs),
+            kernel=lowered.function.name,
+            schedule=schedule.name,
+            arguments=lowered.arguments,
+            macs=node.op.macs(*node.inputs, outputs=node.outputs),
+            parameters=sum(int(a.size) for v in node.present if (a := self.graph.constant(v)) is not None),
+            constants=lowered.constants,
+        )
+
+    def _layer_name(self, node: Node) -> str:
+        base = node.sources[0] if node.sources else node.name
+        name, n = base, 1
+        while name in self.layer_names:
+            n += 1
+            name = f"{base}.{n}"
+        self.layer_names.add(name)
+        return name
+
+    def _lower(self, node: Node, layer: str) -> _Lowered:
+        schedule = self.schedules[node.output.name]
+        k = Kernel()
+        buffers: list[Buffer] = []
+        arguments: list[Argument] = []
+        views: list[View | None] = []
+        new: list[str] = []
+        names = operand_names(node)
+        k.reserve(*names)
+        for i, v in enumerate(node.inputs):
+            if v is None:
+                views.append(None)
+                continue
+            array = schedule.packed.get(i, self.graph.constant(v))
+            if array is None:
+                view, argument = self._runtime(v, names[i])
+            else:
+                view, argument, added = self._constant(array, names[i], layer)
+                new += added
+            views.append(view)
+            if argument is not None and view.buffer is not None:
+                buffers.append(view.buffer)
+                arguments.append(argument)
+        for i, v in enumerate(node.outputs):
+            view, argument = self._runtime(v, names[len(node.inputs) + i])
+            views.append(view)
+            assert view.buffer is not None and argument is not None
+            buffers.append(view.buffer)
+            arguments.append(argument)
+        if schedule.scratch_bytes:
+            buffer = Buffer("scratch", U8, schedule.scratch_bytes)
+            views.append(View(U8, (schedule.scratch_bytes,), (1,), buffer))
+            buffers.append(buffer)
+            arguments.append(Argument("scratch", offset=self.plan.offsets[f"{node.output.name}:scratch"]))
+        schedule.lower(k, *views)
+        function = k.function("", buffers, (_doc(node),))
+        return _Lowered(self._shared(function, node), tuple(arguments), tuple(new))
+
+    def _runtime(self, v: Value, name: str) -> tuple[View, Argument]:
+        kind = type_of(v.type.dtype if v.type.dtype != "bool" else "uint8")
+        buffer = Buffer(name, kind, v.type.elements)
+        return View(kind, v.shape, v.type.strides, buffer), Argument(name, slot=self.slot(v))
+
+    def _constant(self, array: Array, name: str, layer: str) -> tuple[View, Argument | None, list[str]]:
+        """A constant operand: one value is printed where it is used, anything else becomes an array."""
+        dtype = "uint8" if array.dtype == np.bool_ else str(array.dtype)
+        kind, strides = type_of(dtype), _row_major(array.shape)
+        if array.size == 1 or is_fill(array):
+            return View(kind, array.shape, (0,) * array.ndim, None, value=array.reshape(-1)[0].item()), None, []
+        packed = np.ascontiguousarray(array)
+        content = hashlib.sha256(packed.view(np.uint8).reshape(-1)).hexdigest() + dtype
+        added = []
+        if content not in self.by_content:
+            symbol = self._symbol(f"{layer}_{name}")
+            self.by_content[content] = symbol
+            self.constants[symbol] = packed
+            added.append(symbol)
+        symbol = self.by_content[content]
+        view = View(kind, array.shape, strides, Buffer(name, kind, array.size, const=True))
+        return view, Argument(name, constant=symbol), added
+
+    def _symbol(self, text: str) -> str:
+        base = identifier(text)
+        name, n = base, 1
+        while name in self.symbols:
+            n += 1
+            name = f"{base}_{n}"
+        self.symbols.add(name)
+        return name
+
+    def _shared(self, function: Function, node: Node) -> Function:
+        """The same kernel again, or this one under a name of its own."""
+        key = (function.buffers, function.body)
+        if key not in self.functions:
+            named = replace(function, name=self._symbol(kernel_name(node)))
+            verify.verify(named)
+            self.functions[key] = named
+        return self.functions[key]
+
+    def _documented(self, f: Function) -> Function:
+        users = self.users[f.name]
+        shown = ", ".join(users[:6]) + (f" and {len(users) - 6} more" if len(users) > 6 else "")
+        return replace(f, doc=(*f.doc, f"layer{'s' if len(users) > 1 else ''}: {shown}"))
+
+
+def identifier(text: str) -> str:
+    """A C identifier from any text: ASCII letters, digits and underscores, at most 40."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text)[:_MAX_NAME].strip("_").lower()
+    return name if name and not name[0].isdigit() else f"n{name}"
+
+
+def operand_names(node: Node) -> list[str]:
+    """Parameter names: x w b for weighted layers, r for what is added as results are stored, y for the result."""
+    weighted = isinstance(node.op, (Conv, Dense))
+    first = ["x", "w", "b"] if weighted else ["x"]
+    rest = "r" if weighted else "x"
+    names = first[: len(node.inputs)]
+    names += [f"{rest}{i + 1}" for i in range(len(node.inputs) - len(names))]
+    return names + (["y"] if len(node.outputs) == 1 else [f"y{i}" for i in range(len(node.outputs))])
+
+
+def describe(node: Node) -> str:
+    """Conv+Relu: the operator and its tail."""
+    tail = getattr(node.op, "tail", None)
+    base = type(node.op).__name__
+    if base == "Map":
+        return str(node.op)
+    if isinstance(node.op, Conv):
+        base = f"Conv{node.op.spatial}d"
+        if node.op.groups > 1 and node.op.groups == node.inputs[0].shape[1]:  # type: ignore[union-attr]
+            base = f"Depthwise{base}"
+    return base if tail is None else f"{base}+{tail}"
+
+
+def kernel_name(node: Node) -> str:
+    """conv2d_3x3_32x32x16_to_32x32x16: what it is and the shapes, channels last."""
+    size = ""
+    if isinstance(node.op, Conv):
+        size = "_" + "x".join(map(str, node.value(1).shape[2:]))
+    runtime = [v for v in node.present]
+    x, y = runtime[0], node.output
+    base = re.sub(r"[^a-z0-9]+", "_", describe(node).lower())[:24].strip("_")
+    return f"{base}{size}_{_dims(x)}" + (f"_to_{_dims(y)}" if x.shape != y.shape else "")
+
+
+def _dims(v: Value) -> str:
+    shape = v.shape[1:] if v.type.rank > 1 and v.shape[0] == 1 else v.shape
+    if v.type.rank > 2:
+        shape = (*shape[1:], shape[0])
+    return "x".join(map(str, shape)) or "1"
+
+
+def _doc(node: Node) -> str:
+    x, y = node.present[0], node.output
+    macs = node.op.macs(*node.inputs, outputs=node.outputs)
+    text = f"{op_text(node.op)}: {'x'.join(map(str, x.shape))} -> {'x'.join(map(str, y.shape))}"
+    return text + (f", {macs:,} MACs" if macs else "")
+
+
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape)))
