@@ -1,0 +1,95 @@
+"""`--budget flash=256KiB,ram=64KiB,latency=20ms`: reading it, and holding a report against it."""
+
+from __future__ import annotations
+
+import re
+
+from compiler.errors import BudgetExceeded, ModelError
+from compiler.options import CompileOptions
+from compiler.report import Report
+
+EXCEEDED = "E0501"
+UNCHECKABLE = "E1005"
+
+_BYTES: dict[str, float] = {
+    "": 1,
+    "b": 1,
+    "kib": 1024,
+    "mib": 1024**2,
+    "k": 1024,
+    "m": 1024**2,
+    "kb": 1000,
+    "mb": 1000**2,
+}
+_MILLISECONDS = {"ms": 1.0, "us": 0.001, "s": 1000.0, "": 1.0}
+_UNITS = {"flash": _BYTES, "ram": _BYTES, "latency": _MILLISECONDS}
+_LIMIT = re.compile(r"\s*([a-z]+)\s*=\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
+
+
+def parse_budget(text: str) -> dict[str, float]:
+    """Bytes for flash and ram, milliseconds for latency. Ki and Mi (also K and M) count in 1024, kB and MB in 1000."""
+    limits: dict[str, float] = {}
+    for part in text.split(","):
+        match = _LIMIT.match(part)
+        units = _UNITS.get(match[1]) if match else None
+        if match is None or units is None:
+            raise ValueError(f"'{part.strip()}' is not a budget; write flash=256KiB,ram=64KiB,latency=20ms")
+        name, number, unit = match.groups()
+        if unit.lower() not in units:
+            known = ", ".join(sorted(u for u in units if u))
+            raise ValueError(f"'{unit}' is no unit for {name}; there are {known}")
+        if name in limits:
+            raise ValueError(f"two budgets for {name}")
+        limits[name] = float(number) * units[unit.lower()]
+    return limits
+
+
+def refuse_uncheckable(options: CompileOptions) -> None:
+    """Before any work: a budget for a number that this compilation will not measure is an error, not a pass."""
+    if "latency" in options.budget:
+        raise _uncheckable("latency", "cycles are not modelled for this target, and instructions are no time")
+    if "ram" in options.budget and not options.run:
+        raise _uncheckable("ram", "the stack is measured by running, and --no-run was given")
+
+
+def check_budget(report: Report, options: CompileOptions) -> None:
+    """Raise `BudgetExceeded` with every budget and what was used of it, when one of them does not hold."""
+    used = {
+        "flash": report.totals.flash.total,
+        "ram": report.totals.ram.total,
+        "latency": report.totals.latency_ms,
+    }
+    facts: dict[str, str] = {}
+    over: list[str] = []
+    for name, limit in sorted(options.budget.items()):
+        value = used[name]
+        if value is None:
+            raise _uncheckable(name, "it was not measured")
+        if value > limit:
+            over.append(name)
+        facts[name] = _row(name, value, limit)
+    if over:
+        raise BudgetExceeded(
+            EXCEEDED,
+            f"the budget for {' and '.join(over)} is exceeded",
+            where=report.model.name,
+            facts=facts,
+            help="report.html shows which layers need most; `--optimize size` or `--optimize ram` may help",
+        )
+
+
+def _row(name: str, value: float, limit: float) -> str:
+    unit = "ms" if name == "latency" else "bytes"
+    number = "{:,.3g}" if name == "latency" else "{:,.0f}"
+    used, allowed, rest = (number.format(n) for n in (value, limit, abs(limit - value)))
+    return f"{used} of {allowed} {unit}, {rest} {'too many' if value > limit else 'left'}"
+
+
+def _uncheckable(name: str, why: str) -> ModelError:
+    return ModelError(
+        UNCHECKABLE,
+        f"the budget for {name} cannot be checked",
+        where="--budget",
+        facts={"reason": why},
+        help=f"leave {name} out of the budget",
+    )

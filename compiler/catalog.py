@@ -1,0 +1,164 @@
+"""What there is to choose from, for the API and the command line's tables; and the compiler's fingerprint."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, Field
+
+from compiler.options import CompileOptions, Emitter, Objective, Precision
+from compiler.version import VERSION
+
+_LANGUAGES = {"c": ("C99", "Plain C99: no libraries, no heap, no operating system.")}
+_ARITHMETIC = {"float32": ("float32", "Single-precision floating point, as the model was trained.")}
+_OBJECTIVES = {
+    "balanced": ("Balanced", "Fast code of reasonable size."),
+    "speed": ("Speed", "Fewer instructions, more flash."),
+    "size": ("Size", "Less flash, more instructions."),
+    "ram": ("RAM", "The smallest arena, at the cost of speed."),
+}
+_PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "torch", "pyelftools", "jinja2", "pydantic")
+
+
+class TargetInfo(BaseModel):
+    name: str
+    title: str
+    description: str = ""
+    flash: int | None = Field(None, description="bytes of flash of the emulated board")
+    ram: int | None = Field(None, description="bytes of RAM of the emulated board")
+    emulator: str | None = Field(None, description="null when the code runs on this computer")
+
+
+class Choice(BaseModel):
+    """One value of an option."""
+
+    name: str
+    title: str
+    description: str
+
+
+class OperatorInfo(BaseModel):
+    name: str
+    precisions: list[str]
+    notes: str = ""
+
+
+class Catalog(BaseModel):
+    version: str
+    targets: list[TargetInfo]
+    operators: list[OperatorInfo]
+    emitters: list[Choice]
+    precisions: list[Choice]
+    optimize: list[Choice]
+    limits: dict[str, int]
+    samples: list[dict[str, Any]]
+    options: dict[str, Any] = Field(description="JSON schema of the compile options.")
+
+
+@cache
+def catalog() -> Catalog:
+    """Everything that `GET /catalog` returns and the compiler knows; the service adds its own limits."""
+    return Catalog(
+        version=VERSION,
+        targets=list(targets()),
+        operators=list(operators()),
+        emitters=_choices(get_args(Emitter), _LANGUAGES),
+        precisions=_choices(get_args(Precision), _ARITHMETIC),
+        optimize=_choices(get_args(Objective), _OBJECTIVES),
+        limits={"vectors": 64},
+        samples=[],
+        options=CompileOptions.model_json_schema(),
+    )
+
+
+def _choices(names: tuple[str, ...], texts: dict[str, tuple[str, str]]) -> list[Choice]:
+    return [Choice(name=name, title=texts[name][0], description=texts[name][1]) for name in names]
+
+
+@cache
+def targets() -> tuple[TargetInfo, ...]:
+    from compiler.targets import targets as known
+
+    found = []
+    for target in known().values():
+        flash, ram = target.region("flash"), target.region("ram")
+        emulator = f"{target.emulator.program} -M {target.emulator.machine}" if target.emulator else None
+        found.append(
+            TargetInfo(
+                name=target.name,
+                title=target.title,
+                flash=flash.size if flash else None,
+                ram=ram.size if ram else None,
+                emulator=emulator,
+            )
+        )
+    return tuple(found)
+
+
+@cache
+def operators() -> tuple[OperatorInfo, ...]:
+    """One row per ONNX operator, by name; the note is the first line of the operator's documentation."""
+    from compiler.ops.base import registry
+
+    rows = [
+        OperatorInfo(name=name, precisions=list(get_args(Precision)), notes=_first_line(operator))
+        for operator in registry()
+        for name in operator.onnx
+    ]
+    return tuple(sorted(rows, key=lambda row: row.name.lower()))
+
+
+def _first_line(operator: type) -> str:
+    """Of the docstring that someone wrote; a dataclass without one gets its signature as docstring."""
+    first = (operator.__doc__ or "").partition("\n")[0]
+    return "" if first.startswith(f"{operator.__name__}(") else first
+
+
+@cache
+def fingerprint() -> str:
+    """A hash of everything beside model and options that decides a compilation's result: our sources, tools, packages.
+
+    Computed once per process: a worker that sees new tools must be restarted.
+    """
+    parts = {
+        "version": VERSION,
+        "sources": _sources_digest(),
+        "tools": _tools(),
+        "packages": {name: _package(name) for name in _PACKAGES},
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _sources_digest() -> str:
+    root = Path(__file__).parent
+    digest = sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _tools() -> dict[str, str]:
+    from compiler.targets import targets as known
+    from compiler.toolchain.find import find
+
+    names = {"clang", "ld.lld"}
+    for target in known().values():
+        names.add(target.gcc.program("gcc"))
+        if target.emulator:
+            names.add(target.emulator.program)
+    found = {name: find(name) for name in sorted(names)}
+    return {name: tool.version if tool else "" for name, tool in found.items()}
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,80 @@
+"""`deepmetal inspect MODEL`: what is in it and what of it is supported, before compiling."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compiler.arguments import checked, must_exist, parse_shape, shapes_from, typed
+from compiler.pack.figures import count, size
+from compiler.pack.text import plain
+from compiler.terminal import table
+
+if TYPE_CHECKING:
+    from compiler.inspection import Inspection, OpenTensor
+
+UNSUPPORTED_STATUS = 1
+
+
+def register(subparsers: Any) -> None:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "inspect",
+        help="inputs, outputs, operators, and what is supported, before compiling",
+        description="List a model's inputs, outputs and operators, and everything that cannot be compiled with the "
+        "reason. Exit status 1 when the model cannot be compiled.",
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument("model", metavar="MODEL", type=Path)
+    parser.add_argument("--target", metavar="NAME", help="the processor to ask for")
+    parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
+    parser.add_argument("--json", action="store_true", help="print the same as JSON")
+
+
+def command(args: argparse.Namespace) -> int:
+    given: dict[str, Any] = {"shape": shapes_from(args.shape or [])}
+    if args.target:
+        given["target"] = args.target
+    options = checked(given)
+    must_exist(args.model, "model")
+
+    from compiler.pipeline import inspect_model
+
+    found = inspect_model(args.model, options)
+    if args.json:
+        print(found.model_dump_json(indent=1))
+    else:
+        print("\n".join(text(found)))
+    return 0 if found.compilable else UNSUPPORTED_STATUS
+
+
+def text(found: Inspection) -> Iterator[str]:
+    yield f"{plain(found.name)}: {plain(found.format, 24)}, {size(found.size)}, sha256 {plain(found.sha256, 64)}"
+    macs = count(found.macs) if found.macs is not None else "unknown while a shape is open"
+    yield f"{count(found.parameters)} parameters, multiply-accumulates: {macs}"
+    yield ""
+    tensors = [*_tensors("input", found.inputs), *_tensors("output", found.outputs)]
+    yield table(("", "name", "type", "shape"), tensors)
+    yield ""
+    operators = [(plain(o.op, 40), str(o.count), "yes" if o.supported else "NO") for o in found.operators]
+    yield table(("operator", "nodes", "supported"), operators, right=(1,))
+    if found.unsupported:
+        yield ""
+        yield f"{len(found.unsupported)} {'node' if len(found.unsupported) == 1 else 'nodes'} cannot be compiled:"
+        for node in found.unsupported:
+            yield f"  {plain(node.node)} ({plain(node.op, 40)}): {plain(node.reason, 300)} [{plain(node.code, 8)}]"
+            if node.help:
+                yield f"    help: {plain(node.help, 300)}"
+    for name, proposal in found.shape_needed.items():
+        shape = ",".join("?" if d is None else str(d) for d in proposal)
+        yield ""
+        yield f"the shape of the input {plain(name)} is open; give it with --shape {plain(name)}={shape or '...'}"
+    yield ""
+    yield "can be compiled" if found.compilable else "cannot be compiled as it is"
+
+
+def _tensors(role: str, tensors: list[OpenTensor]) -> Iterator[tuple[str, str, str, str]]:
+    for t in tensors:
+        dims = "×".join("?" if d is None else str(d) for d in t.shape)
+        yield role, plain(t.name), plain(t.dtype, 16), dims or "scalar"

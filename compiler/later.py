@@ -1,0 +1,67 @@
+"""Options and verbs that the contract names and that a later version brings: refused with a code, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.errors import ModelError
+
+CODE = "E1004"
+
+# Option -> what it will do. A value that says "off" is no request for it.
+OPTIONS: dict[str, str] = {
+    "calibration": "calibration data for int8",
+    "labels": "measuring accuracy on labelled data",
+    "board": "boards with their clocks and memories",
+    "rounding": "the rounding of int8 arithmetic",
+    "pack": "pack formats beside the CMake library",
+    "threads": "threads on host targets",
+    "debug": "debug builds",
+    "kernel_dir": "kernels of your own",
+    "source": "architectures given as source code",
+}
+# (option, value) -> what it will do.
+VALUES: dict[tuple[str, str], str] = {
+    ("emit", "cpp"): "C++ as output",
+    ("emit", "llvm"): "LLVM IR as output",
+    ("precision", "int8"): "int8 arithmetic",
+    ("precision", "int8-weights"): "int8 weights",
+}
+VERBS: dict[str, str] = {
+    "run": "running the compiled kernels on this computer",
+    "compare": "comparing two reports layer by layer",
+    "convert": "the graph as a file",
+    "optimize": "running single passes on a graph file",
+    "verify": "comparing two graph files",
+    "quantize": "quantisation",
+    "tune": "measuring schedules",
+    "boards": "the table of boards",
+    "replay": "running a dump again",
+    "backup": "copying the service's data",
+    "restore": "bringing a copy back",
+    "submit": "compiling on a server",
+}
+
+
+def refuse_later(options: Mapping[str, Any]) -> None:
+    """Raise E1004 for the first of `options` (names in snake_case) that this version does not have yet."""
+    for name, value in options.items():
+        if name in OPTIONS and value not in (None, False, [], {}, ""):
+            raise _error(_flag(name), OPTIONS[name], "leave the option out")
+        what = VALUES.get((name, str(value)))
+        if what:
+            raise _error(f"{_flag(name)} {value}", what, f"leave it out for the default; `deepmetal explain {CODE}`")
+
+
+def refuse_verb(verb: str) -> None:
+    if verb in VERBS:
+        raise _error(f"`deepmetal {verb}`", VERBS[verb], "`deepmetal --help` lists what there is")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _error(what: str, purpose: str, help: str) -> ModelError:
+    return ModelError(CODE, f"{what} is not in this version", facts={"it will bring": purpose}, help=help)
