@@ -29,15 +29,17 @@ from compiler.program import Argument, Layer, Program, Slot
 _MAX_NAME = 40
 
 
-def lower(graph: Graph, features: frozenset[str] = frozenset(), objective: str = "balanced") -> Program:
-    """The whole of code generation short of printing."""
+def lower(
+    graph: Graph, features: frozenset[str] = frozenset(), objective: str = "balanced", name: str = "model"
+) -> Program:
+    """The whole of code generation short of printing. `name` becomes the prefix of every public symbol."""
     situation = Situation(graph, features, objective)
     schedules = {
         n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"
     }
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
-    return _Lowering(graph, schedules, live, plan(live.lives, len(live.layers))).program()
+    return _Lowering(graph, schedules, live, plan(live.lives, len(live.layers))).program(name)
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,11 @@ class _Lowering:
         self.symbols: set[str] = set()
         self.layer_names: set[str] = set()
 
-    def program(self) -> Program:
+    def program(self, name: str) -> Program:
         layers = tuple(self._layer(n) for n in self.live.layers)
         kernels = tuple(self._documented(f) for f in self.functions.values())
         return Program(
+            name,
             self.graph.name,
             layers,
             kernels,

@@ -61,7 +61,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Program:
+    """`name` is the prefix of every symbol; `source` what the model is called."""
+
     name: str
+    source: str
     layers: tuple[Layer, ...]
     kernels: tuple[Function, ...]  # each printed once; layers may share one
     constants: Mapping[str, NDArray[np.generic]]

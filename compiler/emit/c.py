@@ -60,7 +60,7 @@ def _header(program: Program, options: CompileOptions) -> str:
         name=options.name,
         NAME=options.name.upper(),
         version=VERSION,
-        source=comment(f"the model '{program.name}'"),
+        source=comment(f"the model '{program.source}'"),
         arena=program.arena_bytes,
         macs=sum(layer.macs for layer in program.layers),
         inputs=[described(s) for s in program.inputs],
@@ -72,7 +72,12 @@ def _header(program: Program, options: CompileOptions) -> str:
         else "channels last (the native order)",
         predict=None
         if predict is None
-        else {"classes": prod(program.outputs[0].shape), "text": "{}x{}x{} (height, width, channels)".format(*predict)},
+        else {
+            "classes": prod(program.outputs[0].shape),
+            "height": predict[0],
+            "width": predict[1],
+            "channels": predict[2],
+        },
     )
 
 

@@ -105,6 +105,7 @@ class Target:
     memory: tuple[Region, ...] = ()
     emulator: Qemu | None = None  # None: the code runs on this computer
     cycles: str | None = None  # the pipeline model in emulator/cycles/
+    features: tuple[str, ...] = ()  # what kernel families may use: fpu32 (32 single-precision registers), dsp, ...
 
     def region(self, name: str) -> Region | None:
         return next((region for region in self.memory if region.name == name), None)

@@ -26,4 +26,5 @@ TARGET = Target(
         timer=Timer(at=0x4000_0000, hertz=MHz(25), icount_shift=6),
     ),
     cycles="cortex_m4",
+    features=("fpu32", "dsp"),
 )

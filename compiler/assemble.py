@@ -1,0 +1,176 @@
+"""The report, put together from what every stage left behind."""
+
+from __future__ import annotations
+
+from compiler.emulator.build import Build
+from compiler.emulator.measure import Measurement
+from compiler.memory.lifetimes import Life
+from compiler.options import CompileOptions
+from compiler.program import Program, Slot
+from compiler.report import (
+    FlashTotals,
+    Layer,
+    LayerFlash,
+    MemoryInfo,
+    MemoryTensor,
+    ModelInfo,
+    PassInfo,
+    RamTotals,
+    Report,
+    TensorInfo,
+    Toolchain,
+    Totals,
+)
+from compiler.source import Source
+from compiler.targets.base import Target
+from compiler.validate import ValidationResult
+from compiler.version import VERSION
+
+
+def assemble(
+    source: Source,
+    options: CompileOptions,
+    target: Target,
+    passes: tuple[PassInfo, ...],
+    program: Program,
+    built: Build,
+    measured: Measurement | None,
+    checked: ValidationResult | None,
+) -> Report:
+    """Everything but the timings."""
+    sizes = built.sizes
+    stack = measured.stack if measured else None
+    return Report(
+        schema="deepmetal.report/1",
+        deepmetal_version=VERSION,
+        model=ModelInfo(
+            name=source.name,
+            sha256=source.sha256,
+            format=source.format,
+            inputs=[_info(s) for s in program.inputs],
+            outputs=[_info(s, name) for s, name in zip(program.outputs, _names(source), strict=True)],
+            parameters=source.graph.parameters(),
+            macs=source.graph.macs(),
+        ),
+        options=options.model_dump(mode="json"),
+        toolchain=Toolchain(
+            compiler=built.compiler,
+            compiler_version=built.compiler_version,
+            flags=list(built.flags),
+            emulator=measured.emulator if measured else None,
+            emulator_version=measured.emulator_version if measured else None,
+            counting=measured.counting if measured else None,
+        ),
+        totals=Totals(
+            macs=sum(layer.macs for layer in program.layers),
+            flash=FlashTotals(code=sizes.code, weights=sizes.weights, other=sizes.other, total=sizes.total),
+            ram=RamTotals(
+                arena=program.arena_bytes,
+                static=sizes.static_ram,
+                stack=stack,
+                total=None if stack is None else program.arena_bytes + sizes.static_ram + stack,
+            ),
+            instructions=measured.instructions if measured else None,
+        ),
+        layers=_layers(program, built, measured, checked),
+        passes=list(passes),
+        memory=_memory(program),
+        validation=checked.validation if checked else None,
+        notes=_notes(options, target, built, measured),
+    )
+
+
+def _names(source: Source) -> list[str]:
+    return [v.name for v in source.graph.outputs]
+
+
+def _info(slot: Slot, name: str | None = None) -> TensorInfo:
+    return TensorInfo(name=name or slot.name, dtype=slot.dtype, shape=list(slot.shape))
+
+
+def _layers(
+    program: Program, built: Build, measured: Measurement | None, checked: ValidationResult | None
+) -> list[Layer]:
+    seen: set[str] = set()
+    result = []
+    for i, layer in enumerate(program.layers):
+        first = layer.kernel not in seen
+        seen.add(layer.kernel)
+        result.append(
+            Layer(
+                name=layer.name,
+                op=layer.op,
+                source_nodes=list(layer.source_nodes),
+                input_shapes=[list(s.shape) for s in layer.inputs],
+                output_shape=list(layer.outputs[0].shape),
+                dtype=layer.outputs[0].dtype,
+                macs=layer.macs,
+                parameters=layer.parameters,
+                flash=LayerFlash(
+                    code=built.sizes.functions.get(layer.kernel, 0) if first else 0,
+                    weights=sum(program.constants[c].nbytes for c in layer.constants),
+                ),
+                ram_live=_live(program, i),
+                instructions=measured.layer_instructions[i] if measured and measured.layer_instructions else None,
+                kernel=layer.kernel,
+                schedule=layer.schedule,
+                error=checked.layer_errors[i] if checked else None,
+            )
+        )
+    return result
+
+
+def _live(program: Program, layer: int) -> int:
+    """Bytes of the arena that hold something while a layer runs; overlapping buffers count once."""
+    plan = program.plan
+    spans = sorted(
+        (plan.offsets[b.name], plan.offsets[b.name] + b.size) for b in plan.lives if b.first <= layer <= b.last
+    )
+    total, end = 0, 0
+    for start, stop in spans:
+        total += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return total
+
+
+def _memory(program: Program) -> MemoryInfo:
+    writers: dict[str, str] = {s.name: layer.name for layer in program.layers for s in layer.outputs}
+    last = len(program.layers) - 1
+
+    def tensor(b: Life) -> MemoryTensor:
+        layer = program.layers[b.first].name if b.scratch else writers.get(b.name, "")
+        return MemoryTensor(
+            name=b.name,
+            layer=layer,
+            offset=program.plan.offsets[b.name],
+            size=b.size,
+            first_use=b.first,
+            last_use=min(b.last, last),
+        )
+
+    ordered = sorted(program.plan.lives, key=lambda b: (b.first, program.plan.offsets[b.name], b.name))
+    return MemoryInfo(
+        arena_bytes=program.arena_bytes,
+        lower_bound_bytes=program.plan.lower_bound,
+        tensors=[tensor(b) for b in ordered],
+    )
+
+
+def _notes(
+    options: CompileOptions, target: Target, built: Build, measured: Measurement | None
+) -> list[str]:
+    notes = []
+    if measured is None:
+        notes.append("Nothing was run: instructions, stack and validation are unknown.")
+    elif measured.instructions is not None:
+        notes.append(
+            "Instructions are executed ones, from entry to return of the run function on the emulator, with inputs and "
+            "outputs in the arena. They are no cycles."
+        )
+    if measured is not None and measured.instructions is None:
+        notes.append("This target runs on this computer; instructions and stack are not measured.")
+    if options.arena == "caller":
+        notes.append("The caller provides the arena; it counts as RAM all the same.")
+    if target.memory and built.sizes.other:
+        notes.append("flash.other is start-up code and what the model pulls in from the compiler's libraries.")
+    return notes

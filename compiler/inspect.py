@@ -1,0 +1,69 @@
+"""What a model contains and what of it can be compiled, without compiling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compiler.errors import ModelError
+from compiler.importers.detect import require_supported
+from compiler.importers.onnx import analyse, read
+from compiler.inspection import Inspection, OpenTensor, OperatorCount, Unsupported
+from compiler.options import CompileOptions
+from compiler.source import file_sha256, only_shape
+
+
+def inspect_model(path: Path, options: CompileOptions, *, display_name: str | None = None) -> Inspection:
+    """Inputs, outputs, operators and every obstacle. Raises ModelError only for a file that cannot be read."""
+    label = display_name or path.name
+    kind = require_supported(path, name=label).kind
+    return _torch(path, options, label) if kind == "torch" else _onnx(path, options, label)
+
+
+def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
+    found = analyse(read(path), options.shape, label)
+    bad = {u.op for u in found.unsupported}
+    return Inspection(
+        name=Path(label).stem,
+        format="onnx",
+        sha256=file_sha256(path),
+        size=path.stat().st_size,
+        inputs=found.inputs,
+        outputs=found.outputs,
+        operators=[
+            OperatorCount(op=op, count=n, supported=op not in bad) for op, n in sorted(found.operators.items())
+        ],
+        parameters=found.graph.parameters() if found.graph else found.parameters,
+        macs=found.graph.macs() if found.graph else None,
+        unsupported=found.unsupported,
+        shape_needed=found.open_inputs,
+        compilable=found.graph is not None,
+    )
+
+
+def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
+    from compiler.importers.torch import INPUT, OUTPUT, inspect_torch
+
+    problems: list[Unsupported] = []
+    shape = only_shape(options)
+    try:
+        found = inspect_torch(path, shape, name=label)
+    except ModelError as error:
+        if shape is None:
+            raise
+        problems.append(Unsupported(node="input", op="shape", code=error.code, reason=error.title, help=error.help))
+        found = inspect_torch(path, None, name=label)
+    known: list[int | None] = list(found.shape or found.proposal or ())
+    return Inspection(
+        name=Path(label).stem,
+        format="torch",
+        sha256=file_sha256(path),
+        size=path.stat().st_size,
+        inputs=[OpenTensor(name=INPUT, dtype="float32", shape=known if found.shape else [None] * len(known))],
+        outputs=[OpenTensor(name=OUTPUT, dtype="float32", shape=list(found.output_shape or ()))],
+        operators=[OperatorCount(op=op, count=n, supported=True) for op, n in sorted(found.operators.items())],
+        parameters=found.parameters,
+        macs=found.macs,
+        unsupported=problems,
+        shape_needed={} if found.shape else {INPUT: known},
+        compilable=found.shape is not None and not problems,
+    )

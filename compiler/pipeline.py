@@ -1,0 +1,121 @@
+"""The product as one line: model file -> graph -> passes -> schedules and plan -> source -> object -> proof -> report.
+
+    import    read the file, make shapes concrete                     source.py, importers/
+    optimize  fold, fuse, choose layouts                              passes/
+    plan      schedules, execution order, memory, kernels             lower.py, kernels/, memory/
+    generate  print the kernels                                       emit/
+    build     one object, the firmware around it                      toolchain/, emulator/build.py
+    emulate   run it on the target, count                             emulator/
+    validate  compare every layer with the original                   validate.py
+    report    write it down, pack everything                          assemble.py, pack/
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from compiler import emit, targets
+from compiler.assemble import assemble
+from compiler.emulator.build import build
+from compiler.emulator.measure import run
+from compiler.errors import CompilerBug, DeepMetalError
+from compiler.inspect import inspect_model
+from compiler.lower import lower
+from compiler.options import CompileOptions
+from compiler.pack.artifact import Artifact, Vector
+from compiler.pack.pack import pack
+from compiler.passes.order import optimize
+from compiler.source import load
+from compiler.trace import Trace
+from compiler.validate import validate
+from compiler.vectors import draw_vectors, load_vectors
+
+__all__ = ["compile_model", "inspect_model"]
+
+
+def compile_model(
+    path: Path,
+    options: CompileOptions,
+    out: Path,
+    *,
+    trace: Trace | None = None,
+    vectors: Path | None = None,
+    display_name: str | None = None,
+) -> Artifact:
+    """Compile `path`, prove the result on the emulator, write `out/` and `out.zip`.
+
+    Raises ModelError, ToolError or CompilerBug; on Mismatch the artifact is written first, for a look at what is
+    wrong. `vectors` is an NPZ file with the inputs to validate with; `display_name` what to call the model.
+    """
+    trace = trace or Trace()
+    target = targets.target(options.target)
+    emitter = emit.get(options.emit)
+    with _work_folder(trace) as workdir:
+        with trace.stage("import"):
+            source = load(path, options, display_name)
+            trace.log(f"{source.format} model, {len(source.graph.nodes)} operators, {source.graph.parameters():,} weights")
+        with trace.stage("optimize"):
+            optimized = optimize(source.graph, native_io=options.io_layout == "native")
+            for step in optimized.passes:
+                trace.log(f"{step.name}: {step.effect}")
+        with trace.stage("plan"):
+            program = lower(optimized.graph, frozenset(target.features), options.optimize, options.name)
+            trace.log(f"{len(program.layers)} layers, arena {program.arena_bytes:,} bytes")
+        with trace.stage("generate"):
+            sources = emitter.files(program, options)
+        with trace.stage("build"):
+            built = build(program, sources, target, options, workdir, trace)
+        measured = checked = None
+        samples: list[Vector] = []
+        if options.run:
+            with trace.stage("emulate"):
+                drawn = (
+                    load_vectors(vectors, program.inputs)
+                    if vectors is not None
+                    else draw_vectors(program.inputs, options.vectors)
+                )
+                measured = run(built, program, drawn, trace)
+            with trace.stage("validate"):
+                checked = validate(program, source.reference(), measured.runs, drawn)
+                samples = [
+                    Vector(tuple(v[s.name] for s in program.inputs), tuple(r.whole))
+                    for v, r in zip(drawn, measured.runs, strict=True)
+                ]
+        with trace.stage("report"):
+            report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
+        report = report.model_copy(update={"timings": dict(trace.seconds)})
+        artifact = pack(
+            out,
+            report=report,
+            options=options,
+            sources=sources,
+            objects={built.object_path: built.object, built.library_path: built.library},
+            vectors=samples,
+        )
+    if checked is not None and not checked.passed:
+        raise checked.error(source.name)
+    return artifact
+
+
+@contextmanager
+def _work_folder(trace: Trace) -> Iterator[Path]:
+    """A folder for tools; `DEEPMETAL_KEEP=1` leaves it and says where. Unexpected exceptions become CompilerBug."""
+    folder = Path(tempfile.mkdtemp(prefix="deepmetal-"))
+    try:
+        yield folder
+    except DeepMetalError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError) as error:
+        raise CompilerBug(
+            "E0900", f"{type(error).__name__} while in stage {trace.current}: {error}", facts={"stage": str(trace.current)}
+        ) from error
+    finally:
+        if os.environ.get("DEEPMETAL_KEEP") == "1":
+            trace.log(f"build folder kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
