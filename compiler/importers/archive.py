@@ -129,13 +129,13 @@ def _end_record(file: BinaryIO, size: int, where: str) -> tuple[int, int, int, i
         )
         if magic == b"PK\x06\x07":
             position -= _END64_LOCATOR.size + _END64.size
+            if end64 != position or position < 0:
+                _refuse(where, "its two end records contradict each other")
             magic64, length64, _, _, disk, table_disk, *wide = _END64.unpack(_at(file, end64, _END64.size))
             narrow = (here, count, length, start)
             full = (_FULL16, _FULL16, _FULL32, _FULL32)
-            if (
-                (magic64, length64, disk64, disks) != (b"PK\x06\x06", _END64.size - 12, 0, 1)
-                or end64 != position
-                or any(n not in (w, f) for n, w, f in zip(narrow, wide, full, strict=True))
+            if (magic64, length64, disk64, disks) != (b"PK\x06\x06", _END64.size - 12, 0, 1) or any(
+                n not in (w, f) for n, w, f in zip(narrow, wide, full, strict=True)
             ):
                 _refuse(where, "its two end records contradict each other")
             here, count, length, start = wide

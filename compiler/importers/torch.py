@@ -65,7 +65,9 @@ class TorchInspection:
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
+    """A `.pth` that passed every check that needs no torch."""
+
     root: Layer
     layers: list[Layer]
     tensors: Tensors
@@ -74,16 +76,16 @@ class _Opened:
 
 def load_torch(path: Path, shape: tuple[int, ...] | None = None, *, name: str | None = None) -> TorchModel:
     """Import a whole-model `.pth`. `shape` is needed where the layers leave it open (E0131 proposes one)."""
-    opened = _open(path, name or path.name)
-    resolved = resolve(opened.root, opened.layers, shape, opened.where)
+    opened = open_model(path, name or path.name)
     module = build(opened.root, opened.tensors, opened.where)
+    resolved = resolve(opened.root, opened.layers, shape, opened.where)
     exported = to_onnx(module, resolved, opened.where)
     return TorchModel(exported, module, opened.root.text(), _parameters(opened.layers), resolved)
 
 
 def inspect_torch(path: Path, shape: tuple[int, ...] | None = None, *, name: str | None = None) -> TorchInspection:
     """A quick look: classes, parameters, and the input shape or a proposal for it."""
-    opened = _open(path, name or path.name)
+    opened = open_model(path, name or path.name)
     found = find_input_shape(opened.root, opened.layers, opened.where)
     known = resolve(opened.root, opened.layers, shape or found.shape, opened.where) if shape or found.shape else None
     output, macs = _cost(opened.layers, known)
@@ -121,7 +123,8 @@ def read_pickle(archive: Archive) -> tuple[Unpickled, str]:
     return unpickle(bytes(archive.read(pickles[0], MAX_PICKLE_BYTES)), archive.where), prefix
 
 
-def _open(path: Path, where: str) -> _Opened:
+def open_model(path: Path, where: str) -> Opened:
+    """Everything up to, but without, making PyTorch modules."""
     archive = open_archive(path, where)
     found, prefix = read_pickle(archive)
     tensors = Tensors(archive, prefix)
@@ -130,7 +133,7 @@ def _open(path: Path, where: str) -> _Opened:
     root = blueprint(found, where)
     layers = steps(root)
     _check_bytes(layers, path, where)
-    return _Opened(root, layers, tensors, where)
+    return Opened(root, layers, tensors, where)
 
 
 def _distinct(layers: list[Layer]) -> list[TensorRef]:

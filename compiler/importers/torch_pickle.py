@@ -289,6 +289,8 @@ class _Machine:
                 "it shows more elements than the file stores",
                 shape=ref.shape, strides=ref.strides, offset=offset, stored=storage.elements,
             )  # fmt: skip
+        if any(stride == 0 and size > 1 for size, stride in zip(shape, strides, strict=True)):
+            self.impossible("its elements share their memory", shape=ref.shape, strides=ref.strides)
         self.result.tensors.append(ref)
         return ref
 
