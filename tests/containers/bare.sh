@@ -16,6 +16,7 @@ rm "/tmp/$container.tar"
 options=(--env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt --env "CI=${CI:-}")
 [ ! -d ../shared ] || options+=(--volume "$(realpath ../shared):/home/shared:ro")
 [ -z "${PIP_FIND_LINKS:-}" ] || options+=(--env "PIP_FIND_LINKS=$PIP_FIND_LINKS" --volume "$PIP_FIND_LINKS:$PIP_FIND_LINKS:ro")
+# shellcheck disable=SC2016 # $0 is the inner shell's
 buildah run "${options[@]}" "$container" -- bash -c '
     apt-get update -qq && apt-get install -y -qq --no-install-recommends make >/dev/null
     cd /home/deepmetal && time make "$0"' "${1:-test}"
