@@ -28,7 +28,7 @@ from compiler.version import VERSION
 Subparsers = Any  # argparse keeps the class of its subparsers to itself
 GROUP = "deepmetal.commands"
 INTERRUPTED = 130
-BUG = "E9999"
+BUG = "E9901"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ A file begins with `# E0203: title` and then says what the error means, its usua
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -64,7 +63,7 @@ def entry(code: str) -> Entry:
     known = {e.code: e for e in entries()}
     if wanted in known:
         return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+    near = [other for other in known if other[:3] == wanted[:3]][:6]
     raise ModelError(
         UNKNOWN,
         f"there is no error code '{plain(code, 16)}'",

@@ -7,7 +7,7 @@ from typing import Any
 
 from compiler.errors import ModelError
 
-CODE = "E1004"
+CODE = "E1010"
 
 # Option -> what it will do. A value that says "off" is no request for it.
 OPTIONS: dict[str, str] = {
@@ -45,7 +45,7 @@ VERBS: dict[str, str] = {
 
 
 def refuse_later(options: Mapping[str, Any]) -> None:
-    """Raise E1004 for the first of `options` (names in snake_case) that this version does not have yet."""
+    """Raise E1010 for the first of `options` (names in snake_case) that this version does not have yet."""
     for name, value in options.items():
         if name in OPTIONS and value not in (None, False, [], {}, ""):
             raise _error(_flag(name), OPTIONS[name], "leave the option out")

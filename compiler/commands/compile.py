@@ -80,7 +80,7 @@ def _add_later(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(args: argparse.Namespace) -> CompileOptions:
-    """The options, checked. Raises E1004 for a later version's, E1002 for a bad value."""
+    """The options, checked. Raises E1010 for a later version's, E1002 for a bad value."""
     given: Setting = {k: v for k, v in vars(args).items() if k not in _OURS and v is not None}
     given["softmax"] = bool(given.get("softmax"))
     refuse_later(given)

@@ -50,7 +50,7 @@ def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:
         _replace(archive, zip_bytes(files))
     except OSError as error:
         raise ModelError(
-            "E1003",
+            "E1009",
             f"cannot write to the output folder: {error.strerror or error}",
             where=out.name,
             help="give -o a folder that does not exist yet, or one you may write to",

@@ -62,7 +62,7 @@ def test_usage_errors_have_status_2() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_of_a_later_version_is_refused_with_a_code(verb: str, capsys: Output) -> None:
     assert cli.main([verb, "whatever"]) == 1
-    assert f"error[E1004]: `deepmetal {verb}` is not in this version" in capsys.readouterr().err
+    assert f"error[E1010]: `deepmetal {verb}` is not in this version" in capsys.readouterr().err
 
 
 def test_verbs_come_in_through_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:

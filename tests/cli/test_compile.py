@@ -121,7 +121,7 @@ def test_a_bug_names_the_command_that_repeats_it(
     pipeline.error = ZeroDivisionError("oops")
     compile_(model, tmp_path / "out", "--optimize", "size")
     said = capsys.readouterr().err
-    assert "error[E9999]: ZeroDivisionError: oops" in said
+    assert "error[E9901]: ZeroDivisionError: oops" in said
     assert f"DEEPMETAL_DEBUG=7 deepmetal compile {model} -o {tmp_path / 'out'} --optimize size" in said
     assert "Traceback" not in said
 
@@ -183,7 +183,7 @@ def test_what_a_later_version_brings_is_refused_and_named(
 ) -> None:
     assert compile_(model, tmp_path / "out", *words) == 1
     said = capsys.readouterr().err
-    assert f"error[E1004]: {words[0]}" in said
+    assert f"error[E1010]: {words[0]}" in said
     assert pipeline.calls == []
 
 

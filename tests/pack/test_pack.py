@@ -134,7 +134,7 @@ def test_a_file_in_the_way_is_an_option_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(ModelError) as caught:
         make(tmp_path / "out")
-    assert caught.value.code == "E1003"
+    assert caught.value.code == "E1009"
     assert str(tmp_path) not in str(caught.value)
 
 
