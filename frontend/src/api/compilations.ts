@@ -1,0 +1,78 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query"
+import { API, api, fetchText, unwrap } from "./client"
+import type { Compilation, CompilationState, CompileOptions, Report } from "./types"
+import { postForm } from "./upload"
+import { chosen } from "@/lib/options"
+import { isSettled } from "@/lib/stages"
+
+const ACTIVE_POLL_MS = 2000
+const PAGE = 30
+
+export const compilationQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["compilation", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/compilations/{id}", { params: { path: { id } }, signal })),
+    // The event stream is quicker; this keeps the page (and a hidden tab's title) true without it.
+    refetchInterval: ({ state }) => (isSettled(state.data?.state) ? false : ACTIVE_POLL_MS),
+    refetchIntervalInBackground: true,
+  })
+
+export interface HistoryFilter {
+  state?: CompilationState | undefined
+  target?: string | undefined
+  model?: string | undefined
+}
+
+export const historyQuery = (filter: HistoryFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["compilations", filter],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(api.GET("/api/v1/compilations", { params: { query: { ...filter, state: filter.state && [filter.state], cursor: pageParam, limit: PAGE } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: ({ state }) =>
+      state.data?.pages.some((page) => page.items.some((job) => !isSettled(job.state))) ? ACTIVE_POLL_MS : false,
+  })
+
+export const reportQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["report", id],
+    queryFn: async ({ signal }) => JSON.parse(await fetchText(fileUrl(id, "report.json"), signal)) as Report,
+    staleTime: Infinity,
+  })
+
+export const fileQuery = (id: string, path: string) =>
+  queryOptions({
+    queryKey: ["file", id, path],
+    queryFn: ({ signal }) => fetchText(fileUrl(id, path), signal),
+    staleTime: Infinity,
+    gcTime: 60_000,
+  })
+
+export function artifactUrl(id: string): string {
+  return `${API}/compilations/${encodeURIComponent(id)}/artifact`
+}
+
+export function fileUrl(id: string, path: string): string {
+  return `${API}/compilations/${encodeURIComponent(id)}/files/${path.split("/").map(encodeURIComponent).join("/")}`
+}
+
+/** Compile a model that the server already has (an inspection uploaded it). */
+export function createCompilation(model: { sha256: string; name: string }, options: CompileOptions) {
+  const form = new FormData()
+  form.set("model_sha256", model.sha256)
+  form.set("options", JSON.stringify(chosen(options)))
+  // A double click or a retried request must not compile twice.
+  return postForm<{ id: string }>(`${API}/compilations`, form, undefined, { "Idempotency-Key": randomKey() }).done
+}
+
+export function cancelOrDelete(id: string): Promise<unknown> {
+  return unwrap(api.DELETE("/api/v1/compilations/{id}", { params: { path: { id } } }))
+}
+
+/** `crypto.randomUUID` exists only on secure origins; a service in a company's network may be plain http. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
+}
+
+export type { Compilation }

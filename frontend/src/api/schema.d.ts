@@ -1,0 +1,2067 @@
+// Generated from openapi.json by `npm run api`; do not edit.
+
+export interface paths {
+    "/api/v1/compilations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Compilations
+         * @description The history, newest first.
+         */
+        get: operations["listCompilations"];
+        put?: never;
+        /**
+         * Create Compilation
+         * @description Store the model, record one compilation for each combination of options, wake a worker.
+         */
+        post: operations["createCompilation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Compilation
+         * @description State, progress, summary, error.
+         */
+        get: operations["getCompilation"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Compilation
+         * @description Cancel a compilation that waits or runs; delete one that has ended.
+         */
+        delete: operations["deleteCompilation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow Compilation
+         * @description Server-Sent Events: the data is a JobEvent, the id its row; resumable with Last-Event-ID; ends with the job.
+         */
+        get: operations["followCompilation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Compilation Events
+         * @description The same events as JSON, for those who poll.
+         */
+        get: operations["listCompilationEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}/artifact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Artifact
+         * @description The zip with sources, library, tests and report.
+         */
+        get: operations["downloadArtifact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report
+         * @description report.json, or by Accept the same as HTML or Markdown.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compilations/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download File
+         * @description One file of the artifact.
+         */
+        get: operations["downloadFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inspections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Inspection
+         * @description Store the model and have a worker look into it.
+         */
+        post: operations["createInspection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inspections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Inspection
+         * @description The result, once the state is succeeded.
+         */
+        get: operations["getInspection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/catalog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Catalog
+         * @description Targets, operators, emitters, precisions, limits, samples.
+         */
+        get: operations["getCatalog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Sample
+         * @description A trained model to try.
+         */
+        get: operations["downloadSample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Liveness
+         * @description The process answers.
+         */
+        get: operations["getLiveness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Everything an upload needs. A broker that is down only delays: the workers' sweep covers it.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description For Prometheus.
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** Accuracy */
+        Accuracy: {
+            /** Samples */
+            samples: number;
+            /** Float32 */
+            float32: number;
+            /** Quantized */
+            quantized: number | null;
+        };
+        /** BoardFit */
+        BoardFit: {
+            /** Name */
+            name: string;
+            /** Fits */
+            fits: boolean;
+            /** Flash Free */
+            flash_free: number;
+            /** Ram Free */
+            ram_free: number;
+            /** Latency Ms */
+            latency_ms: number | null;
+        };
+        /** Body_createCompilation */
+        Body_createCompilation: {
+            /**
+             * Model
+             * @description The model file.
+             */
+            model?: string | null;
+            /**
+             * Model Sha256
+             * @description Or the sha256 of a model that was uploaded before.
+             */
+            model_sha256?: string | null;
+            /**
+             * Sample
+             * @description Or the name of a sample from the catalogue.
+             */
+            sample?: string | null;
+            /**
+             * Options
+             * @description JSON: the command line's options in snake_case; target, emit, precision may be lists.
+             * @default {}
+             */
+            options: string;
+            /**
+             * Vectors
+             * @description Input vectors (.npz) for the validation.
+             */
+            vectors?: string | null;
+            /**
+             * Project
+             * @default
+             */
+            project: string;
+            /**
+             * Tags
+             * @description Repeat the field, or separate by commas.
+             * @default []
+             */
+            tags: string[];
+        };
+        /** Body_createInspection */
+        Body_createInspection: {
+            /**
+             * Model
+             * @description The model file.
+             */
+            model?: string | null;
+            /**
+             * Model Sha256
+             * @description Or the sha256 of a model that was uploaded before.
+             */
+            model_sha256?: string | null;
+            /**
+             * Sample
+             * @description Or the name of a sample from the catalogue.
+             */
+            sample?: string | null;
+            /**
+             * Shape
+             * @description JSON: dimensions of open inputs, by name.
+             * @default {}
+             */
+            shape: string;
+        };
+        /**
+         * Catalog
+         * @description Everything there is to choose from.
+         */
+        Catalog: {
+            /** Version */
+            version: string;
+            /** Targets */
+            targets: components["schemas"]["TargetInfo"][];
+            /** Operators */
+            operators: components["schemas"]["OperatorInfo"][];
+            /** Emitters */
+            emitters: components["schemas"]["Choice"][];
+            /** Precisions */
+            precisions: components["schemas"]["Choice"][];
+            /** Optimize */
+            optimize: components["schemas"]["Choice"][];
+            limits: components["schemas"]["Limits"];
+            /** Samples */
+            samples: components["schemas"]["SampleInfo"][];
+        };
+        /**
+         * Check
+         * @description One thing the service needs.
+         */
+        Check: {
+            /** Name */
+            name: string;
+            /** Ok */
+            ok: boolean;
+            /** Required */
+            required: boolean;
+            /**
+             * Detail
+             * @default
+             */
+            detail: string;
+        };
+        /**
+         * Choice
+         * @description One value of an option.
+         */
+        Choice: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * CompilationCreated
+         * @description The answer to an upload: the first compilation, and beside it all of them.
+         */
+        CompilationCreated: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @default compile
+             * @constant
+             */
+            kind: "compile";
+            /** Url */
+            url: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * Stage
+             * @description The stage that runs, or ran last.
+             */
+            stage: ("import" | "optimize" | "plan" | "generate" | "build" | "emulate" | "validate" | "report") | null;
+            /** Progress */
+            progress: number;
+            model: components["schemas"]["ModelRef"];
+            /** Target */
+            target: string;
+            /** Emit */
+            emit: string;
+            /** Precision */
+            precision: string;
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            /** Project */
+            project: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Group
+             * @description Shared by compilations that were asked for together.
+             */
+            group: string | null;
+            /** Owner */
+            owner: string;
+            /** Team */
+            team: string;
+            /**
+             * Cached
+             * @description The result of an equal compilation was used.
+             */
+            cached: boolean;
+            /**
+             * Attempt
+             * @description How many workers have begun it.
+             */
+            attempt: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Queue Position
+             * @description 0: next; null when not queued.
+             */
+            queue_position: number | null;
+            summary: components["schemas"]["Summary"] | null;
+            error: components["schemas"]["ErrorPublic"] | null;
+            /** Compilations */
+            compilations: components["schemas"]["CompilationPublic"][];
+        };
+        /**
+         * CompilationList
+         * @description Newest first; `next_cursor` leads to the older ones.
+         */
+        CompilationList: {
+            /** Items */
+            items: components["schemas"]["CompilationPublic"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * CompilationPublic
+         * @description One compilation: one model for one target, emitter and precision.
+         */
+        CompilationPublic: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @default compile
+             * @constant
+             */
+            kind: "compile";
+            /** Url */
+            url: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * Stage
+             * @description The stage that runs, or ran last.
+             */
+            stage: ("import" | "optimize" | "plan" | "generate" | "build" | "emulate" | "validate" | "report") | null;
+            /** Progress */
+            progress: number;
+            model: components["schemas"]["ModelRef"];
+            /** Target */
+            target: string;
+            /** Emit */
+            emit: string;
+            /** Precision */
+            precision: string;
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            /** Project */
+            project: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Group
+             * @description Shared by compilations that were asked for together.
+             */
+            group: string | null;
+            /** Owner */
+            owner: string;
+            /** Team */
+            team: string;
+            /**
+             * Cached
+             * @description The result of an equal compilation was used.
+             */
+            cached: boolean;
+            /**
+             * Attempt
+             * @description How many workers have begun it.
+             */
+            attempt: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Queue Position
+             * @description 0: next; null when not queued.
+             */
+            queue_position: number | null;
+            summary: components["schemas"]["Summary"] | null;
+            error: components["schemas"]["ErrorPublic"] | null;
+        };
+        /**
+         * ErrorPublic
+         * @description Why a job failed; the same fields as on the command line.
+         */
+        ErrorPublic: {
+            /**
+             * Kind
+             * @description model, budget, mismatch, tool or bug
+             */
+            kind: string;
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /**
+             * Where
+             * @default
+             */
+            where: string;
+            /** Facts */
+            facts: {
+                [key: string]: string;
+            };
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+        };
+        /**
+         * EventPage
+         * @description A part of a job's events, oldest first.
+         */
+        EventPage: {
+            /** Items */
+            items: components["schemas"]["JobEvent"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        };
+        /** FlashTotals */
+        FlashTotals: {
+            /** Code */
+            code: number | null;
+            /** Weights */
+            weights: number | null;
+            /**
+             * Other
+             * @description start-up and libc that the model pulls in
+             */
+            other: number | null;
+            /** Total */
+            total: number | null;
+        };
+        /** Health */
+        Health: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "unready";
+            /** Version */
+            version: string;
+            /** Checks */
+            checks: components["schemas"]["Check"][];
+            /** Workers */
+            workers: components["schemas"]["WorkerInfo"][];
+        };
+        /**
+         * Inspection
+         * @description `deepmetal inspect`. Never raises for an unsupported operator: it lists them all.
+         */
+        Inspection: {
+            /** Name */
+            name: string;
+            /** Format */
+            format: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size */
+            size: number;
+            /** Inputs */
+            inputs: components["schemas"]["OpenTensor"][];
+            /** Outputs */
+            outputs: components["schemas"]["OpenTensor"][];
+            /** Operators */
+            operators: components["schemas"]["OperatorCount"][];
+            /** Parameters */
+            parameters: number;
+            /**
+             * Macs
+             * @description null while a shape is open
+             */
+            macs: number | null;
+            /** Unsupported */
+            unsupported: components["schemas"]["Unsupported"][];
+            /**
+             * Shape Needed
+             * @description inputs whose shape the user must give, with a proposal
+             */
+            shape_needed: {
+                [key: string]: (number | null)[];
+            };
+            /** Compilable */
+            compilable: boolean;
+        };
+        /** InspectionCreated */
+        InspectionCreated: {
+            /** Id */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Url */
+            url: string;
+            model: components["schemas"]["ModelRef"];
+        };
+        /**
+         * InspectionPublic
+         * @description What a model contains; `result` is there once the state is succeeded.
+         */
+        InspectionPublic: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            model: components["schemas"]["ModelRef"];
+            result: components["schemas"]["Inspection"] | null;
+            error: components["schemas"]["ErrorPublic"] | null;
+        };
+        /**
+         * JobEvent
+         * @description One event of a job: the data of a Server-Sent Event, whose id is the event's.
+         */
+        JobEvent: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "stage" | "stage_done" | "log" | "state";
+            /** Stage */
+            stage: ("import" | "optimize" | "plan" | "generate" | "build" | "emulate" | "validate" | "report") | null;
+            /** Message */
+            message: string;
+            /** Seconds */
+            seconds: number | null;
+            /** State */
+            state: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /** Layer */
+        Layer: {
+            /** Name */
+            name: string;
+            /** Op */
+            op: string;
+            /** Source Nodes */
+            source_nodes: string[];
+            /** Input Shapes */
+            input_shapes: number[][];
+            /** Output Shape */
+            output_shape: number[];
+            /** Dtype */
+            dtype: string;
+            /** Macs */
+            macs: number;
+            /** Parameters */
+            parameters: number;
+            flash: components["schemas"]["LayerFlash"];
+            /**
+             * Ram Live
+             * @description bytes of the arena alive while the layer runs
+             */
+            ram_live: number;
+            /** Instructions */
+            instructions: number | null;
+            /** Cycles */
+            cycles: number | null;
+            /**
+             * Kernel
+             * @description the generated function
+             */
+            kernel: string;
+            /**
+             * Schedule
+             * @description how the kernel runs, e.g. direct 2x8
+             */
+            schedule: string;
+            error: components["schemas"]["LayerError"] | null;
+        };
+        /**
+         * LayerError
+         * @description Difference of one tensor from the reference, over all vectors.
+         */
+        LayerError: {
+            /** Max Abs */
+            max_abs: number;
+            /** Mean Abs */
+            mean_abs: number;
+            /** Cosine */
+            cosine: number | null;
+            /**
+             * Sqnr Db
+             * @description null when the tensors are equal
+             */
+            sqnr_db: number | null;
+        };
+        /** LayerFlash */
+        LayerFlash: {
+            /**
+             * Code
+             * @description 0 when the kernel is shared with an earlier layer
+             */
+            code: number | null;
+            /**
+             * Weights
+             * @default 0
+             */
+            weights: number;
+        };
+        /** Limits */
+        Limits: {
+            /**
+             * Upload Bytes
+             * @description bytes
+             */
+            upload_bytes: number;
+            /** Job Seconds */
+            job_seconds: number;
+        };
+        /** MemoryInfo */
+        MemoryInfo: {
+            /** Arena Bytes */
+            arena_bytes: number;
+            /** Lower Bound Bytes */
+            lower_bound_bytes: number;
+            /** Tensors */
+            tensors: components["schemas"]["MemoryTensor"][];
+        };
+        /** MemoryTensor */
+        MemoryTensor: {
+            /** Name */
+            name: string;
+            /**
+             * Layer
+             * @description the layer that writes it; empty for an input
+             */
+            layer: string;
+            /** Offset */
+            offset: number;
+            /** Size */
+            size: number;
+            /**
+             * First Use
+             * @description index of the first layer that needs it; inputs: -1
+             */
+            first_use: number;
+            /** Last Use */
+            last_use: number;
+        };
+        /** ModelInfo */
+        ModelInfo: {
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Format
+             * @description onnx, torch, ...
+             */
+            format: string;
+            /** Inputs */
+            inputs: components["schemas"]["TensorInfo"][];
+            /** Outputs */
+            outputs: components["schemas"]["TensorInfo"][];
+            /** Parameters */
+            parameters: number;
+            /**
+             * Macs
+             * @description multiply-accumulates of the source model, before optimisation
+             */
+            macs: number;
+        };
+        /**
+         * ModelRef
+         * @description The uploaded model.
+         */
+        ModelRef: {
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * OpenTensor
+         * @description A model input or output; a dimension that the model leaves open is null.
+         */
+        OpenTensor: {
+            /** Name */
+            name: string;
+            /** Dtype */
+            dtype: string;
+            /** Shape */
+            shape: (number | null)[];
+        };
+        /** OperatorCount */
+        OperatorCount: {
+            /** Op */
+            op: string;
+            /** Count */
+            count: number;
+            /** Supported */
+            supported: boolean;
+        };
+        /**
+         * OperatorInfo
+         * @description An operator of models, by its own name and the names that formats give it.
+         */
+        OperatorInfo: {
+            /** Name */
+            name: string;
+            /** Onnx */
+            onnx: string[];
+        };
+        /** PassInfo */
+        PassInfo: {
+            /** Name */
+            name: string;
+            /** Effect */
+            effect: string;
+            /**
+             * Macs Saved
+             * @default 0
+             */
+            macs_saved: number;
+            /**
+             * Flash Saved
+             * @default 0
+             */
+            flash_saved: number;
+            /**
+             * Ram Saved
+             * @default 0
+             */
+            ram_saved: number;
+        };
+        /**
+         * ProblemDetails
+         * @description The body of every error.
+         */
+        ProblemDetails: {
+            /**
+             * Type
+             * @description A reference that names the kind of problem.
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /**
+             * Detail
+             * @description The title, with the offending value or the reason where there is one.
+             */
+            detail: string;
+            /**
+             * Code
+             * @description Stable; `deepmetal explain CODE` says more.
+             */
+            code: string;
+            /**
+             * Where
+             * @default
+             */
+            where: string;
+            /** Facts */
+            facts: {
+                [key: string]: string;
+            };
+            /**
+             * Help
+             * @description What to do next.
+             * @default
+             */
+            help: string;
+        };
+        /** RamTotals */
+        RamTotals: {
+            /** Arena */
+            arena: number;
+            /** Static */
+            static: number | null;
+            /** Stack */
+            stack: number | null;
+            /** Total */
+            total: number | null;
+        };
+        /**
+         * Report
+         * @description The whole report of one compilation.
+         */
+        Report: {
+            /**
+             * Schema
+             * @default deepmetal.report/1
+             * @constant
+             */
+            schema: "deepmetal.report/1";
+            /** Deepmetal Version */
+            deepmetal_version: string;
+            model: components["schemas"]["ModelInfo"];
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            toolchain: components["schemas"]["Toolchain"];
+            totals: components["schemas"]["Totals"];
+            /** Layers */
+            layers: components["schemas"]["Layer"][];
+            /** Passes */
+            passes: components["schemas"]["PassInfo"][];
+            memory: components["schemas"]["MemoryInfo"];
+            /** @description null when the emulator was not run */
+            validation: components["schemas"]["Validation"] | null;
+            accuracy: components["schemas"]["Accuracy"] | null;
+            /** Boards */
+            boards: components["schemas"]["BoardFit"][];
+            /** Timings */
+            timings: {
+                [key: string]: number;
+            };
+            /**
+             * Notes
+             * @description what a reader should know about these numbers
+             */
+            notes: string[];
+        };
+        /**
+         * SampleInfo
+         * @description A trained model to try.
+         */
+        SampleInfo: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /** File */
+            file: string;
+            /** Size */
+            size: number;
+            /** Accuracy */
+            accuracy: number | null;
+            /** Training Set */
+            training_set: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * Summary
+         * @description The numbers that a history shows; bytes, instructions, milliseconds; null where not measured.
+         */
+        Summary: {
+            /** Instructions */
+            instructions: number | null;
+            /** Flash Total */
+            flash_total: number | null;
+            /** Ram Total */
+            ram_total: number | null;
+            /** Arena */
+            arena: number;
+            /** Stack */
+            stack: number | null;
+            /** Macs */
+            macs: number;
+            /** Max Abs Error */
+            max_abs_error: number | null;
+            /** Validation Passed */
+            validation_passed: boolean | null;
+            /** Latency Ms */
+            latency_ms: number | null;
+        };
+        /** TargetInfo */
+        TargetInfo: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+        };
+        /** TensorInfo */
+        TensorInfo: {
+            /** Name */
+            name: string;
+            /** Dtype */
+            dtype: string;
+            /** Shape */
+            shape: number[];
+        };
+        /** Toolchain */
+        Toolchain: {
+            /** Compiler */
+            compiler: string;
+            /** Compiler Version */
+            compiler_version: string;
+            /** Flags */
+            flags: string[];
+            /** Emulator */
+            emulator: string | null;
+            /** Emulator Version */
+            emulator_version: string | null;
+            /**
+             * Counting
+             * @description how instructions were counted: plugin or timer
+             */
+            counting: string | null;
+            /** Sandbox */
+            sandbox: string | null;
+        };
+        /** Totals */
+        Totals: {
+            /**
+             * Macs
+             * @description executed per inference, after optimisation
+             */
+            macs: number;
+            flash: components["schemas"]["FlashTotals"];
+            ram: components["schemas"]["RamTotals"];
+            /**
+             * Instructions
+             * @description from entry to return of model_run, of the object in the zip
+             */
+            instructions: number | null;
+            /** Cycles */
+            cycles: number | null;
+            /** Cycles Error Percent */
+            cycles_error_percent: number | null;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Clock Mhz */
+            clock_mhz: number | null;
+        };
+        /**
+         * Unsupported
+         * @description One node that cannot be compiled, why, and the way out.
+         */
+        Unsupported: {
+            /** Node */
+            node: string;
+            /** Op */
+            op: string;
+            /** Code */
+            code: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+        };
+        /** Validation */
+        Validation: {
+            /**
+             * Reference
+             * @description e.g. ONNX Runtime 1.31.1
+             */
+            reference: string;
+            /** Vectors */
+            vectors: number;
+            /** Max Abs Error */
+            max_abs_error: number;
+            /**
+             * Max Rel Error
+             * @description largest difference of a tensor divided by that tensor's range
+             */
+            max_rel_error: number;
+            /** Cosine */
+            cosine: number | null;
+            /**
+             * Argmax Agreement
+             * @description share of vectors with the same largest output, 0 to 1
+             */
+            argmax_agreement: number | null;
+            /** Bit Exact */
+            bit_exact: boolean;
+            /** Tolerance */
+            tolerance: number;
+            /** Passed */
+            passed: boolean;
+        };
+        /**
+         * WorkerInfo
+         * @description A worker that was seen within the last minute.
+         */
+        WorkerInfo: {
+            /** Id */
+            id: string;
+            /** Host */
+            host: string;
+            /** Version */
+            version: string;
+            /** Sandbox */
+            sandbox: string;
+            /** Slots */
+            slots: number;
+            /** Busy */
+            busy: number;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+        };
+        /**
+         * CompileOptions
+         * @description Options of one compilation: one target, one emitter, one precision.
+         *
+         *     The names are those of the command line in snake_case. `shape` maps an input name to its dimensions; the
+         *     empty name stands for a model's only input.
+         */
+        CompileOptions: {
+            /**
+             * Target
+             * @description The processor to compile for; `deepmetal targets` lists them.
+             * @default cortex-m4
+             */
+            target: string;
+            /**
+             * Emit
+             * @description The language of the generated source.
+             * @default c
+             * @constant
+             */
+            emit: "c";
+            /**
+             * Precision
+             * @description The arithmetic of the generated code.
+             * @default float32
+             * @constant
+             */
+            precision: "float32";
+            /**
+             * Optimize
+             * @description What to favour when a choice trades one cost for another.
+             * @default balanced
+             * @enum {string}
+             */
+            optimize: "balanced" | "speed" | "size" | "ram";
+            /**
+             * Name
+             * @description Prefix of every generated symbol and file name.
+             * @default model
+             */
+            name: string;
+            /**
+             * Shape
+             * @description Dimensions of inputs that the model leaves open.
+             */
+            shape: {
+                [key: string]: number[];
+            };
+            /**
+             * Io Layout
+             * @description Element order of inputs and outputs: the source model's, or the internal one.
+             * @default source
+             * @enum {string}
+             */
+            io_layout: "source" | "native";
+            /**
+             * Arena
+             * @description Who provides the working memory.
+             * @default static
+             * @enum {string}
+             */
+            arena: "static" | "caller";
+            /**
+             * Weights
+             * @description Weights as C arrays, or as a binary file; auto: a file when they exceed 1 MiB.
+             * @default auto
+             * @enum {string}
+             */
+            weights: "auto" | "array" | "incbin";
+            /**
+             * Compiler
+             * @description The C compiler; auto: the target's best.
+             * @default auto
+             * @enum {string}
+             */
+            compiler: "auto" | "gcc" | "clang";
+            /**
+             * Budget
+             * @description Upper bounds: flash and ram in bytes, latency in milliseconds.
+             */
+            budget: {
+                [key: string]: number;
+            };
+            /**
+             * Vectors
+             * @description How many random input vectors the validation draws.
+             * @default 4
+             */
+            vectors: number;
+            /**
+             * Softmax
+             * @description Append a softmax to the model's output.
+             * @default false
+             */
+            softmax: boolean;
+            /**
+             * Run
+             * @description Run and validate the result on the emulator.
+             * @default true
+             */
+            run: boolean;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listCompilations: {
+        parameters: {
+            query?: {
+                /** @description One or more states. */
+                state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled")[] | null;
+                target?: string | null;
+                /** @description A part of the name, or the sha256. */
+                model?: string | null;
+                project?: string | null;
+                tag?: string | null;
+                group?: string | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompilationList"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createCompilation: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_createCompilation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompilationCreated"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getCompilation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompilationPublic"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteCompilation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is cancelled. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompilationPublic"] | null;
+                };
+            };
+            /** @description It had ended, and is deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    followCompilation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Resume after this event. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The stream ended before; do not reconnect. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "text/event-stream": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "text/event-stream": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listCompilationEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events with a greater id. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    downloadArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The zip. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                accept?: string;
+            };
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                    "text/html": unknown;
+                    "text/markdown": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    downloadFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createInspection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_createInspection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InspectionCreated"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getInspection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InspectionPublic"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getCatalog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Catalog"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    downloadSample: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getLiveness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Something required is missing. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+}

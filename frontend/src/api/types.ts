@@ -1,0 +1,20 @@
+/** Short names for the generated types. */
+import type { components as Options } from "./options"
+import type { components } from "./schema"
+
+type Schemas = components["schemas"]
+
+export type Compilation = Schemas["CompilationPublic"]
+export type CompilationState = Compilation["state"]
+export type Stage = NonNullable<Compilation["stage"]>
+export type CompileError = NonNullable<Compilation["error"]>
+export type CompileOptions = Options["schemas"]["CompileOptions"]
+export type Inspection = Schemas["Inspection"]
+export type InspectionJob = Schemas["InspectionPublic"]
+export type Catalog = Schemas["Catalog"]
+export type Sample = Catalog["samples"][number]
+
+export type Report = Schemas["Report"]
+export type ReportLayer = Report["layers"][number]
+export type MemoryInfo = Report["memory"]
+export type MemoryTensor = MemoryInfo["tensors"][number]

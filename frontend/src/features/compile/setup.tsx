@@ -1,0 +1,115 @@
+import { Button } from "@mantine/core"
+import { useMutation, useQuery } from "@tanstack/react-query"
+import { useNavigate } from "@tanstack/react-router"
+import { type ReactNode, useState } from "react"
+import classes from "./new-compile.module.css"
+import { OptionsForm } from "./options-form"
+import { ShapeQuestion } from "./shape-question"
+import type { InspectionPhase } from "./use-inspection"
+import { catalogQuery } from "@/api/catalog"
+import { createCompilation } from "@/api/compilations"
+import type { CompileOptions } from "@/api/types"
+import { Command } from "@/components/command"
+import { ErrorLink } from "@/components/error-link"
+import { asError, Problem } from "@/components/problem"
+import { cliText, curlText, DEFAULT_OPTIONS, sampleCommand } from "@/lib/options"
+import { parseShape, proposalText, shapeProblem } from "@/lib/shape"
+
+interface Props {
+  phase: Extract<InspectionPhase, { step: "ready" }>
+  children: ReactNode
+  onShape: (shape: Record<string, number[]>) => void
+  onReset: () => void
+}
+
+/** Preview on one side, options and the one big button on the other. */
+export function Setup({ phase, children, onShape, onReset }: Props) {
+  const { inspection, name, sample } = phase
+  const navigate = useNavigate()
+  const catalog = useQuery(catalogQuery)
+  const [options, setOptions] = useState<CompileOptions>(DEFAULT_OPTIONS)
+  const [shapes, setShapes] = useState<Record<string, string>>(() =>
+    Object.fromEntries(Object.entries(inspection.shape_needed).map(([input, proposal]) => [input, proposalText(proposal)])),
+  )
+  const submit = useMutation({
+    mutationFn: (asked: CompileOptions) => createCompilation({ sha256: inspection.sha256, name }, asked),
+    onSuccess: ({ id }) => navigate({ to: "/jobs/$id", params: { id } }),
+  })
+
+  const asked = Object.keys(inspection.shape_needed)
+  const problems = asked.filter((input) => shapeProblem(shapes[input] ?? "", (inspection.shape_needed[input] ?? []).map(() => null)) !== null)
+  const answered = asked.length > 0 && problems.length === 0
+  const shape = Object.fromEntries(Object.entries(shapes).flatMap(([input, text]) => entry(input, parseShape(text))))
+  const complete: CompileOptions = { ...options, shape: answered ? shape : options.shape }
+  const obstacle =
+    inspection.unsupported.length > 0
+      ? "This model has nodes that are not supported."
+      : asked.length > 0 && !answered
+        ? "Give the input shape first."
+        : asked.length === 0 && !inspection.compilable
+          ? "This model cannot be compiled as it is."
+          : null
+
+  return (
+    <>
+      <div className={classes.titleRow}>
+        <h1 className={classes.modelName}>{name}</h1>
+        <Button variant="default" size="compact-sm" onClick={onReset}>
+          Choose another model
+        </Button>
+      </div>
+      <div className={classes.columns}>
+        <div className={classes.left}>{children}</div>
+        <form
+          className={classes.right}
+          aria-label="Options"
+          onSubmit={(event) => {
+            event.preventDefault()
+            if (!obstacle && !submit.isPending) submit.mutate(complete)
+          }}
+        >
+          <div className={`panel ${classes.options}`}>
+            {asked.length > 0 && (
+              <ShapeQuestion needed={inspection.shape_needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} />
+            )}
+            <OptionsForm options={options} onChange={setOptions} catalog={catalog.data} />
+            {submit.isError && (
+              <Problem error={asError(submit.error)}>
+                {asError(submit.error).code && <ErrorLink code={asError(submit.error).code} />}
+              </Problem>
+            )}
+            <div className={classes.go}>
+              <Button
+                type="submit"
+                size="md"
+                fullWidth
+                loading={submit.isPending}
+                disabled={obstacle !== null}
+                aria-describedby={obstacle ? "obstacle" : undefined}
+              >
+                Compile
+              </Button>
+              {obstacle && (
+                <p id="obstacle" className="muted">
+                  {obstacle}
+                </p>
+              )}
+            </div>
+          </div>
+          <details className={`panel ${classes.commands}`}>
+            <summary>The same from a terminal</summary>
+            <div className={classes.commandList}>
+              {sample && <Command what="Fetch the sample" label="Copy" text={sampleCommand(sample, window.location.origin)} />}
+              <Command what="Command line" label="Copy as CLI" text={cliText(name, complete)} />
+              <Command what="REST" label="Copy as curl" text={curlText(name, complete, window.location.origin)} />
+            </div>
+          </details>
+        </form>
+      </div>
+    </>
+  )
+}
+
+function entry(input: string, dimensions: number[] | null): [string, number[]][] {
+  return dimensions ? [[input, dimensions]] : []
+}

@@ -1,0 +1,142 @@
+import { useMemo, useState } from "react"
+import classes from "./report.module.css"
+import type { MemoryTensor, Report } from "@/api/types"
+import { Bytes } from "@/components/quantity"
+import { bytes, integer } from "@/lib/format"
+import { boxes, liveBytes, ticks } from "@/lib/memory"
+
+const WIDTH = 1000
+const HEIGHT = 340
+
+/** The arena over time: one box per tensor, as wide as it lives and as tall as it is large. */
+export function MemoryMap({ report }: { report: Report }) {
+  const { memory, layers } = report
+  const [active, setActive] = useState<string | null>(null)
+  const drawn = useMemo(() => boxes(memory, layers.length, WIDTH, HEIGHT), [memory, layers.length])
+  const live = useMemo(() => liveBytes(memory, layers.length), [memory, layers.length])
+  const peak = live.indexOf(Math.max(...live))
+  const shown = drawn.find((box) => box.tensor.name === active)?.tensor
+  const column = WIDTH / (layers.length + 1)
+  return (
+    <div className={classes.memory}>
+      <section className="panel" aria-labelledby="arena">
+        <div className="panel-head">
+          <h2 id="arena">Arena over time</h2>
+          <p className="muted">
+            <Bytes value={memory.arena_bytes} /> planned; no plan can need less than <Bytes value={memory.lower_bound_bytes} />
+            {overhead(memory.arena_bytes, memory.lower_bound_bytes)}
+          </p>
+        </div>
+        <div className={classes.map}>
+          <div className={classes.yAxis} aria-hidden="true">
+            <span>{bytes(memory.arena_bytes)}</span>
+            <span>0</span>
+          </div>
+          {/* The table below says the same in words. */}
+          <svg
+            viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+            preserveAspectRatio="none"
+            className={classes.drawing}
+            aria-hidden="true"
+            onPointerLeave={() => setActive(null)}
+          >
+            {peak >= 0 && <rect className={classes.peak} x={column * (peak + 1)} y={0} width={column} height={HEIGHT} />}
+            {drawn.map((box) => (
+              <rect
+                key={`${box.tensor.name} ${box.tensor.offset} ${box.tensor.first_use}`}
+                className={classes.tensor}
+                data-kind={box.tensor.first_use < 0 ? "input" : box.tensor.first_use === box.tensor.last_use ? "short" : "tensor"}
+                data-active={box.tensor.name === active || undefined}
+                x={box.x}
+                y={box.y}
+                width={Math.max(1, box.width)}
+                height={Math.max(1, box.height)}
+                onPointerEnter={() => setActive(box.tensor.name)}
+              />
+            ))}
+          </svg>
+          <div className={classes.xAxis} aria-hidden="true">
+            <span className={classes.tick} style={{ insetInlineStart: `${(50 / (layers.length + 1)).toFixed(3)}%` }}>
+              in
+            </span>
+            {ticks(layers.length, 12).map((layer) => (
+              <span key={layer} className={classes.tick} style={{ insetInlineStart: `${((layer + 1.5) / (layers.length + 1)) * 100}%` }}>
+                {layer}
+              </span>
+            ))}
+          </div>
+        </div>
+        <p className={classes.mapNote} data-empty={!shown || undefined}>
+          {shown ? (
+            <TensorNote tensor={shown} />
+          ) : (
+            <span className="muted">
+              Layers run from left to right. {peak >= 0 && `The peak is at layer ${peak}, ${layers[peak]?.name}: ${bytes(live[peak])} alive.`} Point at a
+              box, or at a row of the table, to see which tensor it is.
+            </span>
+          )}
+        </p>
+      </section>
+      <section className="panel" aria-labelledby="tensors">
+        <div className="panel-head">
+          <h2 id="tensors">Tensors in the arena</h2>
+        </div>
+        {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable */}
+        <div className={`scroll-x ${classes.tensorTable}`} role="region" aria-labelledby="tensors" tabIndex={0}>
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">Tensor</th>
+                <th scope="col" className="right">
+                  Offset
+                </th>
+                <th scope="col" className="right">
+                  Size
+                </th>
+                <th scope="col">Alive</th>
+                <th scope="col">Written by</th>
+              </tr>
+            </thead>
+            <tbody onPointerLeave={() => setActive(null)}>
+              {memory.tensors.map((tensor) => (
+                <tr
+                  key={`${tensor.name} ${tensor.offset} ${tensor.first_use}`}
+                  data-active={tensor.name === active || undefined}
+                  className={classes.tensorRow}
+                  onPointerEnter={() => setActive(tensor.name)}
+                >
+                  <th scope="row" className="mono">
+                    {tensor.name}
+                  </th>
+                  <td className="right">{integer(tensor.offset)}</td>
+                  <td className="right">
+                    <Bytes value={tensor.size} />
+                  </td>
+                  <td className="number">{lifetime(tensor)}</td>
+                  <td className="mono">{tensor.layer || "the caller"}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+    </div>
+  )
+}
+
+function TensorNote({ tensor }: { tensor: MemoryTensor }) {
+  return (
+    <>
+      <strong className="mono">{tensor.name}</strong>, {integer(tensor.size)} bytes at {integer(tensor.offset)}, {lifetime(tensor)}
+    </>
+  )
+}
+
+function lifetime({ first_use, last_use }: MemoryTensor): string {
+  const first = first_use < 0 ? "start" : `layer ${first_use}`
+  return first_use === last_use ? first : `${first} to ${last_use < 0 ? "start" : last_use}`
+}
+
+function overhead(arena: number, bound: number): string {
+  return arena === bound ? ", so this one is optimal" : ` (+${integer(arena - bound)} bytes)`
+}

@@ -1,0 +1,41 @@
+/** What a page keeps in its address, read defensively: a link may come from anywhere. */
+import type { CompilationState } from "@/api/types"
+import { STATES } from "./stages"
+
+export interface HistorySearch {
+  state?: CompilationState
+  target?: string
+  model?: string
+}
+
+export function historySearch(raw: Record<string, unknown>): HistorySearch {
+  const found: HistorySearch = {}
+  const state = STATES.find((known) => known === raw.state)
+  if (state) found.state = state
+  if (isText(raw.target)) found.target = raw.target
+  if (isText(raw.model)) found.model = raw.model
+  return found
+}
+
+export const REPORT_TABS = ["layers", "memory", "validation", "passes", "source", "build", "log"] as const
+export type ReportTab = (typeof REPORT_TABS)[number]
+
+export interface JobSearch {
+  tab?: ReportTab
+  file?: string
+  /** A function of the generated source to scroll to. */
+  symbol?: string
+}
+
+export function jobSearch(raw: Record<string, unknown>): JobSearch {
+  const found: JobSearch = {}
+  const tab = REPORT_TABS.find((known) => known === raw.tab)
+  if (tab) found.tab = tab
+  if (isText(raw.file)) found.file = raw.file
+  if (isText(raw.symbol)) found.symbol = raw.symbol
+  return found
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= 300
+}

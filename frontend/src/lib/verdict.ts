@@ -1,0 +1,33 @@
+/** The first sentence of a report: is it right, and does it fit. */
+import type { Report } from "@/api/types"
+import { bytes, plural, small } from "./format"
+
+export interface Verdict {
+  kind: "ok" | "warn" | "bad"
+  title: string
+  detail: string
+}
+
+export function verdict(report: Report): Verdict {
+  const size = `${bytes(report.totals.flash.total)} flash and ${bytes(report.totals.ram.total ?? report.totals.ram.arena)} RAM`
+  const { validation } = report
+  if (!validation) {
+    return {
+      kind: "warn",
+      title: "Compiled, not run",
+      detail: `Nothing was compared with the model, because the emulator was left out. Needs ${size}.`,
+    }
+  }
+  const seen = `on ${plural(validation.vectors, "input vector")} run on the emulator`
+  if (!validation.passed) {
+    return {
+      kind: "bad",
+      title: `Disagrees with ${validation.reference}`,
+      detail: `Off by ${small(validation.max_rel_error)} of a tensor's range ${seen}; the tolerance is ${small(validation.tolerance)}.`,
+    }
+  }
+  const match = validation.bit_exact
+    ? `Equal to ${validation.reference}, bit for bit`
+    : `Matches ${validation.reference} within ${small(validation.max_abs_error)}`
+  return { kind: "ok", title: match, detail: `Checked layer by layer ${seen}. Needs ${size}.` }
+}
