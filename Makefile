@@ -5,7 +5,7 @@ JOBS ?= 2
 BIN  := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lint format bench clean setup
+.PHONY: help serve test check lint format bench docs clean setup
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,10 @@ bench: ## the benchmarks; tables on the terminal, JSON under bench/results/
 
 setup: ## only install what is missing
 	@scripts/setup test
+
+docs: ## docs/ anew from the code: what is supported, settings
+	@scripts/setup serve
+	@$(BIN)/python scripts/docs.py
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv .setup build frontend/dist frontend/node_modules bench/results *.egg-info
