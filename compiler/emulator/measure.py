@@ -22,7 +22,7 @@ from compiler.errors import CompilerBug
 from compiler.options import CompileOptions
 from compiler.targets.base import Qemu, Target
 from compiler.toolchain.find import require
-from compiler.toolchain.run import Limits, run_tool
+from compiler.toolchain.run import Limits, clean, run_tool
 from compiler.toolchain.sizes import read_symbols
 from compiler.trace import Trace
 
@@ -85,7 +85,7 @@ def run(
     (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors))
     qemu = built.target.emulator
     if qemu is None:
-        _run_native(built.harness, rundir, seconds)
+        _run_native(built, rundir, seconds)
         return _measured(_results(built, program, len(vectors)), None, None, None)
 
     counts = None
@@ -102,10 +102,10 @@ def run(
     return measured
 
 
-def _run_native(harness: Path, rundir: Path, seconds: float) -> None:
-    outcome = run_tool([harness], cwd=rundir, limits=Limits(seconds=seconds, memory=None), check=False)
+def _run_native(built: Build, rundir: Path, seconds: float) -> None:
+    outcome = run_tool([built.harness], cwd=rundir, limits=Limits(seconds=seconds, memory=None), check=False)
     if outcome.status != 0:
-        facts = {"status": str(outcome.status), "it said": outcome.last_lines(30)}
+        facts = {"status": str(outcome.status), "it said": clean(outcome.last_lines(40), built.workdir)}
         raise CompilerBug(CRASHED, "the compiled code crashed on this computer", facts=facts)
 
 

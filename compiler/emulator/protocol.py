@@ -188,6 +188,12 @@ def from_slot(slot: Slot, data: bytes) -> Array:
     return _elements(slot, np.frombuffer(data, np.uint8).copy()).copy()
 
 
+def in_memory_order(slot: Slot, array: Array) -> Array:
+    """The elements of a tensor one after another, as they lie in the slot and as the generated API takes them."""
+    flat: Array = np.frombuffer(to_slot(slot, array), slot.dtype)[: array.size]
+    return flat
+
+
 def _elements(slot: Slot, memory: NDArray[np.uint8]) -> Array:
     """A view of a slot's bytes as the tensor."""
     dtype = np.dtype(slot.dtype)

@@ -188,6 +188,7 @@ def program() -> Program:
     y = slot("y", (1, OUT), (3, 1), 32)
     return Program(
         name="model",
+        source="tiny",
         layers=(
             layer("scale", "scale", "t", t, x),
             layer("hidden", "dense", "h", h, t),
