@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,18 @@ Range = tuple[float, float]
 
 BAD_VECTORS = "E1008"
 LARGEST_FILE = 2**30  # bytes, unpacked
+# What a damaged or hostile file makes zipfile, zlib and numpy raise.
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 NORMAL_REACH = 4.0  # ends of the range of an input that declares none: four standard deviations
 
 
@@ -78,11 +91,12 @@ def load_vectors(path: Path, inputs: Sequence[Input], *, most: int = 1000) -> li
     An array may leave out the model's own batch axis when that is 1. Everything wrong with the file is one error.
     """
     stored = _read(path)
+    held = ", ".join(sorted(stored)) or "nothing"
     problems: dict[str, str] = {}
     columns: dict[str, Array] = {}
     for each in inputs:
         if each.name not in stored:
-            problems[each.name] = f"is missing; the file holds {', '.join(sorted(stored)) or 'nothing'}"
+            problems[each.name] = f"is missing; the file holds {held}"
             continue
         array = stored.pop(each.name)
         whole, short = each.shape, each.shape[1:] if each.shape[:1] == (1,) else None
@@ -114,8 +128,10 @@ def _read(path: Path) -> dict[str, Array]:
                 raise ModelError(BAD_VECTORS, f"the test vectors are larger than {LARGEST_FILE} bytes", path.name)
         with np.load(path, allow_pickle=False) as stored:
             loaded: dict[str, Any] = {name: stored[name] for name in stored.files}
-            return loaded
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        if other := [name for name, value in loaded.items() if not isinstance(value, np.ndarray)]:
+            raise ValueError(f"{other[0]} is no array")
+        return loaded
+    except _BROKEN as error:
         raise ModelError(
             BAD_VECTORS,
             "the test vectors cannot be read",
