@@ -311,6 +311,7 @@ def _batch_norm(rank: int, *ranks: int) -> Kind:
             "track_running_stats": only(True),
         },
         channels(*ranks),
+        has_bias=True,
         input=("channels", ranks[0]),
     )
 

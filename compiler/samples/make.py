@@ -1,0 +1,84 @@
+"""`deepmetal samples make`: models, their weights alone, their ONNX form, and a card that says how they came to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from compiler.errors import ModelError
+from compiler.importers.torch_build import import_torch
+from compiler.importers.torch_export import to_onnx
+from compiler.samples.digits import Digits, mnist_files, scikit_learn_digits
+from compiler.samples.networks import DESCRIPTIONS, INPUT_SHAPE, network
+from compiler.samples.training import OPTIMIZER, Trained, check_device, train, untrained
+
+EPOCHS = 40
+
+
+def make(
+    out: Path,
+    kinds: Sequence[str],
+    *,
+    trained: bool,
+    epochs: int = EPOCHS,
+    device: str = "cpu",
+    data: Path | None = None,
+    seed: int = 0,
+    told: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Write `<kind>.pth`, `<kind>_state.pth`, `<kind>.onnx` and the card `<kind>.json` into `out`; return the cards."""
+    check_device(import_torch(), device)
+    digits = (mnist_files(data, seed) if data else scikit_learn_digits(seed)) if trained else None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError("E1009", f"the folder {out.name} cannot be written: {error.strerror}") from error
+    cards = []
+    for kind in kinds:
+        if digits is None:
+            result = Trained(untrained(kind, seed), float("nan"))
+        else:
+            result = train(kind, digits, epochs=epochs, seed=seed, device=device, told=told)
+        _save(out, kind, result.module)
+        card = _card(kind, result, digits, epochs=epochs, seed=seed, device=device)
+        (out / f"{kind}.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        cards.append(card)
+    return cards
+
+
+def _save(out: Path, kind: str, module: Any) -> None:
+    torch = import_torch()
+    torch.save(module, out / f"{kind}.pth")
+    torch.save(module.state_dict(), out / f"{kind}_state.pth")
+    (out / f"{kind}.onnx").write_bytes(to_onnx(module, INPUT_SHAPE, kind).SerializeToString(deterministic=True))
+
+
+def _card(kind: str, result: Trained, digits: Digits | None, **how: Any) -> dict[str, Any]:
+    about = DESCRIPTIONS[kind]
+    packages = ["torch", "numpy", *(["scikit-learn"] if digits is not None and "scikit" in digits.name else [])]
+    return {
+        "name": kind,
+        "title": about.title,
+        "description": about.text,
+        "file": f"{kind}.pth",
+        "architecture": [str(layer) for layer in network(kind)],
+        "parameters": sum(p.numel() for p in result.module.parameters()),
+        "input": {"shape": list(INPUT_SHAPE), "values": "0 (background) to 1 (ink)"},
+        "output": "ten logits; the index of the largest is the digit",
+        "training": {
+            "set": digits.name if digits else "none: random weights",
+            "split": digits.split if digits else None,
+            "epochs": how["epochs"] if digits else 0,
+            "optimizer": OPTIMIZER if digits else None,
+            "seed": how["seed"],
+            "device": how["device"],
+        },
+        "held_out": {
+            "images": len(digits.test_x) if digits else 0,
+            "accuracy": round(result.accuracy, 4) if digits else None,
+        },
+        "versions": {name: version(name).split("+")[0] for name in packages},
+    }
