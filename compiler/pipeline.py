@@ -23,6 +23,7 @@ from compiler import emit, targets
 from compiler.assemble import assemble
 from compiler.emulator.build import build
 from compiler.emulator.measure import run
+from compiler.emulator.protocol import in_memory_order
 from compiler.errors import CompilerBug, DeepMetalError
 from compiler.inspect import inspect_model
 from compiler.lower import lower
@@ -83,8 +84,11 @@ def compile_model(
             with trace.stage("validate"):
                 checked = validate(program, source.reference(), measured.runs, drawn)
                 samples = [
-                    Vector(tuple(v[s.name] for s in program.inputs), tuple(r.whole))
-                    for v, r in zip(drawn, measured.runs, strict=True)
+                    Vector(
+                        tuple(in_memory_order(s, v[s.name]) for s in program.inputs),
+                        tuple(in_memory_order(s, y) for s, y in zip(program.outputs, expected, strict=True)),
+                    )
+                    for v, expected in zip(drawn, checked.expected, strict=False)
                 ]
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
@@ -112,7 +116,7 @@ def _work_folder(trace: Trace) -> Iterator[Path]:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError) as error:
         raise CompilerBug(
-            "E0900", f"{type(error).__name__} while in stage {trace.current}: {error}", facts={"stage": str(trace.current)}
+            "E9901", f"{type(error).__name__} while in stage {trace.current}: {error}", facts={"stage": str(trace.current)}
         ) from error
     finally:
         if os.environ.get("DEEPMETAL_KEEP") == "1":

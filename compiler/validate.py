@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from compiler.program import Program, Slot
 
 MISMATCH = "E0801"
+KEEP = 2  # vectors whose expected outputs go into the artifact
 
 TorchModel = Callable[[Vector], Sequence[Array]]  # inputs by name -> outputs in order
 
@@ -53,6 +54,7 @@ class ValidationResult:
     layer: str = ""
     reason: str = ""
     facts: dict[str, str] = field(default_factory=dict)
+    expected: tuple[tuple[Array, ...], ...] = ()  # the source model's outputs for the first vectors, for the self-check
 
     @property
     def passed(self) -> bool:
@@ -78,9 +80,13 @@ def validate(
     outputs = [Difference(slot.dtype) for slot in program.outputs]
     torch_outputs = [Difference(slot.dtype) for slot in program.outputs]
     agreements: list[bool] = []
+    expected: list[tuple[Array, ...]] = []
     reference = onnx_reference(source.onnx, _tensors(program, source))
     for run, vector in zip(runs, vectors, strict=True):
+        wanted_outputs = list(run.whole)  # an output that is a constant or an input is nothing the reference computes
         for tensors in reference.run(vector):
+            for i, name in enumerate(source.outputs):
+                wanted_outputs[i] = tensors.get(name, wanted_outputs[i])
             for difference, got, name in _layer_tensors(program, run, layers):
                 if name in tensors:
                     difference.add(got, tensors[name])
@@ -89,6 +95,8 @@ def validate(
                     difference.add(got, tensors[name])
             if source.outputs and source.outputs[0] in tensors:
                 agreements += _argmax_agrees(run.whole[0], tensors[source.outputs[0]])
+        if len(expected) < KEEP:
+            expected.append(tuple(wanted_outputs))
         if source.torch is not None:
             for difference, got, wanted in zip(torch_outputs, run.whole, source.torch(vector), strict=True):
                 difference.add(got, wanted)
@@ -118,6 +126,7 @@ def validate(
         layer=layer,
         reason=reason,
         facts=facts,
+        expected=tuple(expected),
     )
 
 

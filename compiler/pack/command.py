@@ -8,12 +8,21 @@ import shlex
 from compiler.options import CompileOptions
 from compiler.pack.text import plain
 
+_ENDINGS = {"onnx": ".onnx", "torch": ".pth"}
 _SUFFIX = {"flash": "", "ram": "", "latency": "ms"}
 
 
-def compile_command(model: str, options: CompileOptions, out: str = "out") -> str:
+def compile_command(model: str, format: str, options: CompileOptions, out: str = "out") -> str:
     """`deepmetal compile ...` with every option that is not the default, quoted for a shell."""
-    words = ["deepmetal", "compile", _file_name(model), "--target", options.target, "--emit", options.emit]
+    words = [
+        "deepmetal",
+        "compile",
+        _file_name(model, _ENDINGS.get(format, "")),
+        "--target",
+        options.target,
+        "--emit",
+        options.emit,
+    ]
     default = CompileOptions.model_fields
     for field in ("precision", "optimize", "name", "io_layout", "arena", "weights", "compiler"):
         value = getattr(options, field)
@@ -31,6 +40,8 @@ def compile_command(model: str, options: CompileOptions, out: str = "out") -> st
     return " ".join(shlex.quote(word) for word in words)
 
 
-def _file_name(model: str) -> str:
+def _file_name(model: str, ending: str) -> str:
     """The model's own name when it is an ordinary one; a hostile name is replaced, not quoted."""
-    return model if re.fullmatch(r"[\w.][\w. +-]{0,119}", model) and plain(model, 200) == model else "MODEL"
+    if not re.fullmatch(r"[\w.][\w. +-]{0,119}", model) or plain(model, 200) != model:
+        model = "MODEL"
+    return model if model.endswith(tuple(_ENDINGS.values())) else model + ending

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from compiler.options import CompileOptions
 from compiler.pack.artifact import Artifact, Vector, write
 from compiler.pack.command import compile_command
@@ -18,8 +16,6 @@ from compiler.pack.report_md import report_md
 from compiler.pack.selfcheck import SelfCheck, selfcheck
 from compiler.report import Report
 
-DEFAULT_TOLERANCE = 1e-4  # of an output's range, when nothing was validated
-
 
 def pack(
     out: Path,
@@ -29,7 +25,6 @@ def pack(
     sources: Mapping[str, bytes],
     objects: Mapping[str, bytes],
     vectors: Sequence[Vector] = (),
-    tolerance: float | None = None,
     commands: Sequence[str] = (),
 ) -> Artifact:
     """Write `out/` and `out.zip`, and return them.
@@ -40,22 +35,18 @@ def pack(
                empty when nothing was built
     vectors    inputs and the reference model's outputs; the first few become the self-check in test/. Without
                any there is no test/ folder
-    tolerance  largest difference that passes, relative to the range of the output tensor; by default that of
-               `report.validation`
     commands   tool command lines that built the objects, with paths relative to the artifact (`src/model.c`), for
                the manifest and the README; by default they are made from `report.toolchain`
     """
-    if tolerance is None:
-        tolerance = report.validation.tolerance if report.validation else DEFAULT_TOLERANCE
-    check = selfcheck(vectors, _allowed(vectors, tolerance), options) if vectors else SelfCheck({}, 0)
+    header = sources[f"include/{options.name}.h"].decode()
+    check = selfcheck(vectors, options, header) if vectors else SelfCheck({}, 0)
     contents = Contents(
-        header=sources[f"include/{options.name}.h"].decode(),
+        header=header,
         weights_file=next((path for path in sources if path.endswith(".bin")), ""),
         library=next((path for path in sorted(objects) if path.endswith(".a")), ""),
         build=list(commands) or _build_commands(report, options),
-        reproduce=compile_command(report.model.name, options),
+        reproduce=compile_command(report.model.name, report.model.format, options),
         vectors=check.vectors,
-        tolerance=tolerance,
     )
     quiet = report.model_copy(update={"timings": {}})
     files = {
@@ -80,16 +71,6 @@ def check_command(name: str) -> str:
     """Build and run the self-check on this computer, in the artifact's folder."""
     build = f"gcc -std=c99 -O2 -ffp-contract=off -Iinclude -Isrc src/{name}.c test/selfcheck.c -o selfcheck"
     return f"{build} && ./selfcheck"
-
-
-def _allowed(vectors: Sequence[Vector], tolerance: float) -> list[float]:
-    """Per output: `tolerance` of its range over all vectors, zero included; at least what float32 can tell apart."""
-    allowed = []
-    for i in range(len(vectors[0].outputs)):
-        finite = [a[np.isfinite(a)] for v in vectors for a in [np.asarray(v.outputs[i], np.float64)]]
-        values = np.concatenate([[0.0], *finite])
-        allowed.append(float(tolerance * max(values.max() - values.min(), np.finfo(np.float32).tiny)))
-    return allowed
 
 
 def _build_commands(report: Report, options: CompileOptions) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.compare import tolerance
 from compiler.emit.literals import C_TYPES
 from compiler.options import CompileOptions
 from compiler.pack import summary
@@ -35,7 +36,6 @@ class Contents:
     build: Sequence[str]  # command lines
     reproduce: str
     vectors: int
-    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         target=options.target,
         name=options.name,
         upper=options.name.upper(),
-        usage=list(_usage(options.name, tensors)),
+        usage=list(_usage(options, tensors)),
         has_predict=f"{options.name}_predict(" in contents.header,
+        has_layers=f"{options.name}_run_layer(" in contents.header,
         tensors=tensors,
         layout=SOURCE_ORDER if options.io_layout == "source" else NATIVE_ORDER,
         needs=[row for row in summary.totals(report) if row.name in NEEDS],
@@ -69,7 +70,7 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         weights_file=contents.weights_file,
         vectors=contents.vectors,
         reference=report.validation.reference if report.validation else "the original model",
-        tolerance=contents.tolerance,
+        tolerance=max((tolerance(t.dtype) for t in report.model.outputs), default=0.0),
         validation=report.validation,
         reproduce=contents.reproduce,
         compiler=f"{report.toolchain.compiler} {report.toolchain.compiler_version}",
@@ -93,8 +94,13 @@ def _tensors(role: str, infos: Sequence[TensorInfo]) -> Iterator[Tensor]:
         yield Tensor(role, i, info.name, C_TYPES[dtype.name], shape(info.shape), elements, elements * dtype.itemsize)
 
 
-def _usage(name: str, tensors: Sequence[Tensor]) -> Iterator[str]:
+def _usage(options: CompileOptions, tensors: Sequence[Tensor]) -> Iterator[str]:
     """Both ways of running, as a reader would type them."""
+    name = options.name
+    if options.arena == "caller":
+        yield f"static double memory[({name.upper()}_ARENA_BYTES + 7) / 8];"
+        yield f"{name}_set_arena(memory);   /* once, before the first run */"
+        yield ""
     inputs = [t for t in tensors if t.role == "input"]
     outputs = [t for t in tensors if t.role == "output"]
     for t in tensors:

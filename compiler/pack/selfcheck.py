@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.compare import FLOOR, SHARE_OF_ALL, tolerance
 from compiler.emit.literals import C_TYPES, rows
 from compiler.graph.types import Array
 from compiler.options import CompileOptions
@@ -23,8 +24,8 @@ class SelfCheck:
     vectors: int
 
 
-def selfcheck(vectors: Sequence[Vector], allowed: Sequence[float], options: CompileOptions) -> SelfCheck:
-    """`allowed` is the largest absolute difference that passes, one number per output."""
+def selfcheck(vectors: Sequence[Vector], options: CompileOptions, header: str) -> SelfCheck:
+    """The program and its data; `header` is the generated one, which says whether there is a predict function."""
     chosen = _few(vectors)
     kinds = sorted({a.dtype.name for v in chosen for a in (*v.inputs, *v.outputs)})
     program = render(
@@ -32,10 +33,11 @@ def selfcheck(vectors: Sequence[Vector], allowed: Sequence[float], options: Comp
         name=options.name,
         upper=options.name.upper(),
         caller_arena=options.arena == "caller",
+        predict=f"{options.name.upper()}_PREDICT_HEIGHT" in header and chosen[0].inputs[0].dtype == np.float32,
         kinds=[_kind(k) for k in kinds],
         c_types={_kind(k): C_TYPES[k] for k in kinds},
     )
-    data = "\n".join(_vectors_h(chosen, allowed)) + "\n"
+    data = "\n".join(_vectors_h(chosen)) + "\n"
     return SelfCheck({"test/selfcheck.c": program.encode(), "test/vectors.h": data.encode()}, len(chosen))
 
 
@@ -54,7 +56,7 @@ def _kind(dtype: str) -> str:
     return dtype.upper()
 
 
-def _vectors_h(vectors: Sequence[Vector], allowed: Sequence[float]) -> Iterator[str]:
+def _vectors_h(vectors: Sequence[Vector]) -> Iterator[str]:
     first = vectors[0]
     yield "/* Input vectors, and what the original model answers. Floats are printed exactly. */"
     if any(not np.isfinite(a).all() for v in vectors for a in (*v.inputs, *v.outputs) if a.dtype.kind == "f"):
@@ -70,9 +72,26 @@ def _vectors_h(vectors: Sequence[Vector], allowed: Sequence[float]) -> Iterator[
                 yield from _array(f"{role}_{v}_{i}", array)
     yield from _table("inputs", "input", "INPUTS", [v.inputs for v in vectors])
     yield from _table("expected", "expected", "OUTPUTS", [v.outputs for v in vectors])
-    numbers = ", ".join(repr(float(a)) for a in allowed)
-    yield "/* The largest difference that passes, for each output. */"
-    yield f"static const double allowed[OUTPUTS] = {{{numbers}}};"
+    yield "/* The largest difference that passes, for each output of each vector. */"
+    yield "static const double allowed[VECTORS][OUTPUTS] = {"
+    for v in range(len(vectors)):
+        yield f"    {{{', '.join(repr(_allowed(vectors, v, o)) for o in range(len(first.outputs)))}}},"
+    yield "};"
+
+
+def _allowed(vectors: Sequence[Vector], v: int, o: int) -> float:
+    """The rule of `compiler.compare`: a share of the vector's range, or of a part of all vectors' range."""
+    extents = [_extent([vector.outputs[o]]) for vector in vectors]
+    least = max(FLOOR, SHARE_OF_ALL * _extent([vector.outputs[o] for vector in vectors]))
+    return float(f"{tolerance(vectors[v].outputs[o].dtype.name) * max(extents[v], least):.6g}")
+
+
+def _extent(arrays: Sequence[Array]) -> float:
+    """From the smallest to the largest finite value; zero belongs to every range."""
+    finite = [a[np.isfinite(a)] for array in arrays for a in [array.astype(np.float64).ravel()]]
+    low = min((a.min(initial=0.0) for a in finite), default=0.0)
+    high = max((a.max(initial=0.0) for a in finite), default=0.0)
+    return float(high - low)
 
 
 def _array(name: str, array: Array) -> Iterator[str]:

@@ -142,7 +142,7 @@ def test_the_self_check_builds_with_plain_gcc_without_warnings_and_passes(tmp_pa
     done = build_check(make(tmp_path / "out").directory, *WARNINGS)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("largest difference") == 4  # two vectors, two ways of running
-    assert "OK: model agrees" in done.stdout
+    assert "OK: model_run agrees" in done.stdout
 
 
 def test_the_self_check_is_clean_under_sanitizers(tmp_path: Path) -> None:
@@ -241,5 +241,5 @@ def test_without_a_run_nothing_is_claimed(tmp_path: Path) -> None:
 def test_a_model_with_a_hostile_name_packs(tmp_path: Path) -> None:
     artifact = make(tmp_path / "out", hostile())
     command = json.loads(artifact.files["manifest.json"])["commands"]["compile"][0]
-    assert command.startswith("deepmetal compile MODEL --target")
+    assert command.startswith("deepmetal compile MODEL.onnx --target")
     assert "<script>" not in re.sub(r"`+[^`]*`+", "", artifact.files["README.md"].decode())
