@@ -71,9 +71,15 @@ def catalog() -> Catalog:
         precisions=_choices(get_args(Precision), _ARITHMETIC),
         optimize=_choices(get_args(Objective), _OBJECTIVES),
         limits={"vectors": 64},
-        samples=[],
+        samples=_samples(),
         options=CompileOptions.model_json_schema(),
     )
+
+
+def _samples() -> list[dict[str, Any]]:
+    from compiler.samples import catalogue
+
+    return catalogue()
 
 
 def _choices(names: tuple[str, ...], texts: dict[str, tuple[str, str]]) -> list[Choice]:

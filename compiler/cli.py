@@ -57,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return bug.exit_status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser with all verbs that this installation has."""
+def parser(*, elsewhere: bool = True) -> argparse.ArgumentParser:
+    """The parser with all verbs that this installation has; without `elsewhere` only those of the compiler."""
     root = argparse.ArgumentParser(
         prog="deepmetal",
         description="Compile a neural network to standalone C for a small processor, run it, and compare the results.",
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = root.add_subparsers(title="verbs", metavar="VERB", required=True)
     for info in sorted(pkgutil.iter_modules(compiler.commands.__path__), key=lambda m: m.name):
         importlib.import_module(f"compiler.commands.{info.name}").register(subparsers)
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+    for entry in sorted(entry_points(group=GROUP) if elsewhere else (), key=lambda e: e.name):
         _register_elsewhere(entry, subparsers)
     return root
 

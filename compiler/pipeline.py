@@ -21,6 +21,7 @@ from pathlib import Path
 
 from compiler import emit, targets
 from compiler.assemble import assemble
+from compiler.budget import check_budget, refuse_uncheckable
 from compiler.emulator.build import build
 from compiler.emulator.measure import run
 from compiler.emulator.protocol import in_memory_order
@@ -50,12 +51,13 @@ def compile_model(
 ) -> Artifact:
     """Compile `path`, prove the result on the emulator, write `out/` and `out.zip`.
 
-    Raises ModelError, ToolError or CompilerBug; on Mismatch the artifact is written first, for a look at what is
-    wrong. `vectors` is an NPZ file with the inputs to validate with; `display_name` what to call the model.
+    Raises ModelError, ToolError or CompilerBug; on Mismatch and BudgetExceeded the artifact is written first, for a
+    look at what is wrong. `vectors` is an NPZ file with the inputs to validate with; `display_name` what to call the model.
     """
     trace = trace or Trace()
     target = targets.target(options.target)
     emitter = emit.get(options.emit)
+    refuse_uncheckable(options)
     with _work_folder(trace) as workdir:
         with trace.stage("import"):
             source = load(path, options, display_name)
@@ -103,6 +105,7 @@ def compile_model(
         )
     if checked is not None and not checked.passed:
         raise checked.error(source.name)
+    check_budget(report, options)
     return artifact
 
 

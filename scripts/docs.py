@@ -1,4 +1,4 @@
-"""Write docs/ (or the folder given): what is supported and the settings, as the code itself knows them.
+"""Write docs/ (or the folder given): what is supported, settings, errors, commands, as the code itself knows them.
 
 `make docs` runs it; a test fails while the committed files say something else.
 """
@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import sys
+from argparse import Action, ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ByteSize
 from pydantic_core import PydanticUndefined
 
-from compiler import catalog
+from compiler import catalog, cli, explain
 from server.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -64,9 +65,63 @@ def _settings() -> Iterator[tuple[str, str, str]]:
         yield name, shown, field.description or ""
 
 
+def errors() -> str:
+    """The whole catalogue, in one page to search and to link to."""
+    parts = ["# Errors\n\n`deepmetal explain CODE` prints one of these.\n"]
+    for prefix, title in explain.RANGES.items():
+        found = [entry for entry in explain.entries() if entry.code.startswith(prefix)]
+        if found:
+            parts.append(f"## {title}\n")
+            parts += [f"### {entry.code}\n\n*{entry.title}*\n\n{entry.body}\n" for entry in found]
+    return "\n".join(parts)
+
+
+EXIT_STATUS = (
+    ("0", "done"),
+    ("1", "the model or an option is at fault: an `error[E....]` on standard error"),
+    ("2", "usage"),
+    ("3", "a budget is exceeded"),
+    ("4", "the compiled code disagrees with the model"),
+    ("5", "the service or a tool is unavailable: try again"),
+    ("70", "a bug of ours, with the command that repeats it"),
+    ("130", "interrupted"),
+)
+
+
+def command_line() -> str:
+    parts = ["# Command line\n", table(("exit status", "meaning"), EXIT_STATUS) + "\n"]
+    for name, parser in _verbs(cli.parser(elsewhere=False), "deepmetal"):
+        parts.append(f"## `{name}`\n\n{parser.description or ''}\n")
+        rows = [row for action in parser._actions if action.dest != "help" for row in _row(action)]
+        if rows:
+            parts.append(table(("", "values", "meaning"), rows) + "\n")
+    return "\n".join(parts)
+
+
+def _verbs(parser: ArgumentParser, name: str) -> Iterator[tuple[str, ArgumentParser]]:
+    """The verbs below a parser that do something; argparse has no public way to list them."""
+    groups = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
+    if not groups:
+        yield name, parser
+    for verb, child in sorted(pair for group in groups for pair in group.items()):
+        yield from _verbs(child, f"{name} {verb}")
+
+
+def _row(action: Action) -> Iterator[tuple[str, str, str]]:
+    names = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar or action.dest}`"
+    choices = ", ".join(f"`{choice}`" for choice in action.choices or ())
+    metavar = f"`{action.metavar}`" if action.option_strings and action.metavar else ""
+    yield names, choices or metavar, action.help or ""
+
+
 def pages() -> dict[str, str]:
     """File name under docs/ → text."""
-    return {"supported.md": supported(), "settings.md": settings()}
+    return {
+        "supported.md": supported(),
+        "settings.md": settings(),
+        "errors.md": errors(),
+        "cli.md": command_line(),
+    }
 
 
 if __name__ == "__main__":

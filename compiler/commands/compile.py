@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from compiler.arguments import Setting, checked, must_exist, parse_shape, shapes_from, typed
-from compiler.budget import check_budget, parse_budget, refuse_uncheckable
+from compiler.budget import parse_budget
 from compiler.errors import BudgetExceeded, Mismatch
-from compiler.later import refuse_later
+from compiler.later import OPTIONS, VALUES, refuse_later
 from compiler.options import CompileOptions, Objective
 from compiler.pack.text import plain
 
@@ -49,6 +49,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         text = fields[name].description or ""
         default = fields[name].default
         shown = f" (default: {default})" if isinstance(default, (str, int)) and not isinstance(default, bool) else ""
+        later = [value for option, value in VALUES if option == name]
+        shown += f" (later: {', '.join(later)})" if later else ""
         parser.add_argument("--" + name.replace("_", "-"), default=None, help=(text + shown), **changes)
 
     flag("target", metavar="NAME")
@@ -71,12 +73,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _add_later(parser: argparse.ArgumentParser) -> None:
     """What the contract names for later versions; giving one is an error with a code, not a typing error."""
     group = parser.add_argument_group("options of later versions, refused now")
-    for name, metavar in (("calibration", "FILE"), ("labels", "FILE"), ("board", "NAME"), ("pack", "FORMAT")):
-        group.add_argument(f"--{name}", metavar=metavar)
-    group.add_argument("--rounding", choices=("single", "double"))
-    group.add_argument("--threads", metavar="N", type=int)
-    group.add_argument("--debug", action="store_true")
-    group.add_argument("--kernel-dir", metavar="DIR")
+    shapes: dict[str, Setting] = {
+        "calibration": {"metavar": "FILE"},
+        "labels": {"metavar": "FILE"},
+        "board": {"metavar": "NAME"},
+        "pack": {"metavar": "FORMAT"},
+        "rounding": {"choices": ("single", "double")},
+        "threads": {"metavar": "N", "type": int},
+        "debug": {"action": "store_true"},
+        "kernel_dir": {"metavar": "DIR"},
+    }
+    for name, shape in shapes.items():
+        group.add_argument("--" + name.replace("_", "-"), help=f"later: {OPTIONS[name]}", **shape)
 
 
 def options_from(args: argparse.Namespace) -> CompileOptions:
@@ -84,8 +92,7 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
     given: Setting = {k: v for k, v in vars(args).items() if k not in _OURS and v is not None}
     given["softmax"] = bool(given.get("softmax"))
     refuse_later(given)
-    for name in ("calibration", "labels", "board", "pack", "rounding", "threads", "debug", "kernel_dir"):
-        given.pop(name, None)
+    given = {name: value for name, value in given.items() if name not in OPTIONS}
     if "shape" in given:
         given["shape"] = shapes_from(given["shape"])
     if "vector_count" in given:
@@ -96,7 +103,6 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
 
 def command(args: argparse.Namespace) -> int:
     options = options_from(args)
-    refuse_uncheckable(options)
     must_exist(args.model, "model")
     if args.vectors is not None:
         must_exist(args.vectors, "vectors")
@@ -111,7 +117,6 @@ def command(args: argparse.Namespace) -> int:
     try:
         with display() as listener:
             artifact = compile_model(args.model, options, args.out, trace=Trace(listener), vectors=args.vectors)
-        check_budget(artifact.report, options)
     except (Mismatch, BudgetExceeded):
         # The artifact was written first: it shows what is wrong. Programs that asked for the report get it too.
         _print_written_report(args, started)

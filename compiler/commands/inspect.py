@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compiler.arguments import checked, must_exist, parse_shape, shapes_from, typed
+from compiler.options import CompileOptions
 from compiler.pack.figures import count, size
 from compiler.pack.text import plain
 from compiler.terminal import table
@@ -26,9 +27,10 @@ def register(subparsers: Any) -> None:
         "reason. Exit status 1 when the model cannot be compiled.",
     )
     parser.set_defaults(command=command)
-    parser.add_argument("model", metavar="MODEL", type=Path)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a model file; its content decides what it is")
     parser.add_argument("--target", metavar="NAME", help="the processor to ask for")
-    parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
+    shape = parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
+    shape.help = CompileOptions.model_fields["shape"].description
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
 
 

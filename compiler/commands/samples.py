@@ -1,70 +1,82 @@
-"""`deepmetal samples make` and `list`: sample models of the MNIST class."""
+"""`deepmetal samples make OUT`: the sample models, trained or with random weights."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from compiler.samples import KINDS, catalogue
-
-MAX_EPOCHS = 10_000
+from compiler.pack.text import plain
+from compiler.terminal import table
 
 
 def register(subparsers: Any) -> None:
-    samples = subparsers.add_parser("samples", help="sample models: make and train them, list the shipped ones")
-    verbs = samples.add_subparsers(title="verbs", metavar="VERB", required=True)
-    make = verbs.add_parser(
-        "make",
-        help="write sample models as .pth, state dict and .onnx, with a card each",
-        description="Builds models for handwritten digits of 28×28 pixels. Without --train their weights are random.",
+    samples: argparse.ArgumentParser = subparsers.add_parser(
+        "samples", help="make the sample models, or list the ones that ship", description="Models of the MNIST class."
     )
-    make.add_argument("out", metavar="OUT", type=Path, help="folder to write to")
-    make.add_argument("--kind", choices=KINDS, action="append", help="which one (default: all three)")
-    make.add_argument("--train", action="store_true", help="train, and measure the accuracy on images held out")
-    make.add_argument("--epochs", type=_epochs, default=None, help="passes over the training images (default: 40)")
-    make.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default: cpu)")
-    make.add_argument("--data", type=Path, help="MNIST idx files to train on: a folder, or the images file")
-    make.add_argument("--seed", type=int, default=0, help="for the weights, the split and the order (default: 0)")
-    make.set_defaults(command=_make)
-    listing = verbs.add_parser("list", help="the trained models that ship with this installation")
-    listing.set_defaults(command=_list)
+    verbs = samples.add_subparsers(title="verbs", metavar="VERB", required=True)
+    listing: argparse.ArgumentParser = verbs.add_parser(
+        "list", help="the samples that ship", description="The samples that ship."
+    )
+    listing.set_defaults(command=show)
+    listing.add_argument("--json", action="store_true", help="print the same as JSON")
+    make: argparse.ArgumentParser = verbs.add_parser(
+        "make",
+        help="write models, weights, ONNX files and cards into OUT",
+        description="Write KIND.pth, KIND_state.pth, KIND.onnx and the card KIND.json into OUT.",
+    )
+    make.set_defaults(command=command)
+    make.add_argument("out", metavar="OUT", type=Path, help="folder to write")
+    make.add_argument("--kind", choices=("linear", "conv", "hybrid"), help="only this one (default: all three)")
+    make.add_argument("--train", action="store_true", help="train it; without, the weights are random")
+    make.add_argument("--epochs", metavar="N", type=_positive, help="how often it sees the training images")
+    make.add_argument(
+        "--data", metavar="DIR", type=Path, help="MNIST files to train on, instead of scikit-learn's digits"
+    )
+    make.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what to train on")
+    make.add_argument("--seed", metavar="N", type=int, default=0, help="of the initial weights and the order of images")
+    make.add_argument("--json", action="store_true", help="print the cards on standard output, and nothing else")
 
 
-def _epochs(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= MAX_EPOCHS:
-        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_EPOCHS}")
-    return value
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
-def _make(args: argparse.Namespace) -> int:
-    from compiler.samples.make import EPOCHS, make  # torch
+def show(args: argparse.Namespace) -> int:
+    from compiler.samples import catalogue
 
-    trained = args.train or args.epochs is not None or args.data is not None
+    samples = catalogue()
+    rows = [(s["name"], s["title"], s["file"], f"{100 * s['accuracy']:.1f} %", s["training_set"]) for s in samples]
+    head = ("name", "title", "file", "accuracy", "trained on")
+    print(json.dumps(samples, indent=1) if args.json else table(head, rows))
+    return 0
+
+
+def command(args: argparse.Namespace) -> int:
+    from compiler.samples import KINDS
+    from compiler.samples.make import EPOCHS, make
+
     cards = make(
         args.out,
-        list(dict.fromkeys(args.kind or KINDS)),
-        trained=trained,
+        [args.kind] if args.kind else list(KINDS),
+        trained=args.train,
         epochs=args.epochs or EPOCHS,
         device=args.device,
         data=args.data,
         seed=args.seed,
-        told=lambda line: print(line, file=sys.stderr),
+        told=partial(print, file=sys.stderr),
     )
-    for card in cards:
-        held_out = card["held_out"]
-        result = (
-            f"{held_out['accuracy']:.1%} of {held_out['images']} held-out digits"
-            if trained
-            else "random weights (--train trains them)"
-        )
-        print(f"{args.out / card['file']}: {card['parameters']:,} parameters, {result}")
-    return 0
-
-
-def _list(args: argparse.Namespace) -> int:
-    for sample in catalogue():
-        print(f"{sample['name']:<8} {sample['accuracy']:6.1%}  {sample['size']:>7,} bytes  {sample['title']}")
+    if args.json:
+        print(json.dumps(cards, indent=1))
+    else:
+        for card in cards:
+            accuracy = card["held_out"]["accuracy"]
+            how = f"{100 * accuracy:.1f} % on held-out images" if accuracy is not None else "random weights"
+            print(f"{plain(args.out / card['file'], 300)}: {card['parameters']:,} parameters, {how}", file=sys.stderr)
     return 0

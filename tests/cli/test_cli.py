@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from compiler import cli
-from compiler.budget import parse_budget
+from compiler.budget import check_budget, parse_budget, refuse_uncheckable
 from compiler.catalog import catalog, fingerprint
-from compiler.errors import ModelError
+from compiler.errors import BudgetExceeded, ModelError
 from compiler.later import VERBS
+from compiler.options import CompileOptions
 from compiler.progress import Lines, display
 from compiler.terminal import error_text, show_error, table
 from compiler.trace import STAGES, Event
-from tests.pack.reports import HOSTILE
+from tests.pack.reports import HOSTILE, ds_cnn, not_run
 
 Output = pytest.CaptureFixture[str]
 
@@ -114,6 +115,33 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 )
 def test_budgets_are_read(text: str, limits: dict[str, float]) -> None:
     assert parse_budget(text) == limits
+
+
+def budgeted(**limits: float) -> CompileOptions:
+    return CompileOptions.model_validate({"budget": limits})
+
+
+def test_an_exceeded_budget_has_a_row_for_each_limit() -> None:
+    with pytest.raises(BudgetExceeded) as caught:
+        check_budget(ds_cnn(), budgeted(flash=92160, ram=65536))
+    assert caught.value.title == "the budget for flash is exceeded"
+    assert caught.value.facts == {
+        "flash": "93,920 of 92,160 bytes, 1,760 too many",
+        "ram": "64,192 of 65,536 bytes, 1,344 left",
+    }
+
+
+def test_a_budget_that_is_just_met_holds() -> None:
+    check_budget(ds_cnn(), budgeted(flash=93920, ram=64192))
+
+
+def test_what_is_not_measured_cannot_pass_a_budget() -> None:
+    with pytest.raises(ModelError, match="E1005"):
+        check_budget(not_run(), budgeted(ram=10**9))
+    with pytest.raises(ModelError, match="latency"):
+        refuse_uncheckable(budgeted(latency=20))
+    with pytest.raises(ModelError, match="ram"):
+        refuse_uncheckable(budgeted(ram=100).model_copy(update={"run": False}))
 
 
 # terminal

@@ -135,32 +135,6 @@ def test_the_report_of_a_failed_comparison_is_printed_too(
     assert json.loads(capsys.readouterr().out)["schema"] == "deepmetal.report/1"
 
 
-def test_an_exceeded_budget_is_status_3_with_a_table(
-    pipeline: Pipeline, model: Path, tmp_path: Path, capsys: Output
-) -> None:
-    status = compile_(model, tmp_path / "out", "--budget", "flash=90KiB,ram=64KiB", "--json")
-    assert status == 3
-    said = capsys.readouterr()
-    assert "error[E0501]: the budget for flash is exceeded" in said.err
-    assert "| flash  93,920 of 92,160 bytes, 1,760 too many" in said.err
-    assert "| ram    64,192 of 65,536 bytes, 1,344 left" in said.err
-    assert json.loads(said.out)["totals"]["flash"]["total"] == 93_920
-    assert (tmp_path / "out.zip").exists()
-
-
-def test_a_budget_that_holds_is_status_0(pipeline: Pipeline, model: Path, tmp_path: Path) -> None:
-    assert compile_(model, tmp_path / "out", "--budget", "flash=93920,ram=64192") == 0
-
-
-@pytest.mark.parametrize("words", [("--budget", "latency=20ms"), ("--budget", "ram=1MiB", "--no-run")])
-def test_a_budget_that_cannot_be_checked_is_refused_before_any_work(
-    pipeline: Pipeline, model: Path, tmp_path: Path, capsys: Output, words: tuple[str, ...]
-) -> None:
-    assert compile_(model, tmp_path / "out", *words) == 1
-    assert "error[E1005]" in capsys.readouterr().err
-    assert pipeline.calls == []
-
-
 @pytest.mark.parametrize(
     "words",
     [
