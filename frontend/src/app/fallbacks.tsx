@@ -5,6 +5,7 @@ import { asError, Problem } from "@/components/problem"
 export function NotFound() {
   return (
     <Problem
+      heading
       error={{
         kind: "page",
         code: "",
@@ -22,7 +23,7 @@ export function NotFound() {
 
 export function RouteProblem({ error, reset }: ErrorComponentProps) {
   return (
-    <Problem error={asError(error)}>
+    <Problem heading error={asError(error)}>
       <Button variant="default" size="compact-sm" onClick={reset}>
         Try again
       </Button>

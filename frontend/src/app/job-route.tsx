@@ -22,7 +22,7 @@ export function JobRoute() {
   if (job.isPending) return <p className="muted">Loading the compilation…</p>
   if (!job.data) {
     return (
-      <Problem error={asError(job.error)}>
+      <Problem heading error={asError(job.error)}>
         <Link to="/jobs">History</Link>
         <Link to="/">New compile</Link>
       </Problem>

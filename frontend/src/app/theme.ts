@@ -1,5 +1,19 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core"
 
+/** Greys with a trace of blue, so that fields and lines belong to the surfaces around them. */
+const dark: MantineColorsTuple = [
+  "#e5e8ed",
+  "#c4cbd5",
+  "#a2adbb",
+  "#8d99a8",
+  "#414b59",
+  "#333c48",
+  "#1b222b",
+  "#151a21",
+  "#10141a",
+  "#0a0d11",
+]
+
 const accent: MantineColorsTuple = [
   "#edf2ff",
   "#dbe5fe",
@@ -14,7 +28,7 @@ const accent: MantineColorsTuple = [
 ]
 
 export const theme = createTheme({
-  colors: { accent },
+  colors: { accent, dark },
   primaryColor: "accent",
   primaryShade: { light: 7, dark: 6 },
   defaultRadius: 6,

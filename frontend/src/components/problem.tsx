@@ -4,17 +4,18 @@ import type { CompileError } from "@/api/types"
 import { CrossIcon } from "./icons"
 import classes from "./problem.module.css"
 
-/** An error as a person needs it: what, where, the facts, the way out; with its code. */
-export function Problem({ error, children }: { error: CompileError; children?: ReactNode }) {
+/** An error as a person needs it: what, where, the facts, the way out; with its code. `heading`: it is the page. */
+export function Problem({ error, heading, children }: { error: CompileError; heading?: boolean; children?: ReactNode }) {
+  const Title = heading ? "h1" : "p"
   const facts = Object.entries(error.facts)
   return (
     <section className={classes.problem} role="alert">
-      <p className={classes.title}>
+      <Title className={classes.title}>
         <CrossIcon />
         <span>
           {error.code && <code className={classes.code}>{error.code}</code>} {error.title}
         </span>
-      </p>
+      </Title>
       {(error.where || facts.length > 0) && (
         <dl className={classes.facts}>
           {error.where && (

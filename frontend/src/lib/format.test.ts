@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { ago, bytes, compact, exactBytes, integer, percent, plural, seconds, shape, small } from "./format"
+import { ago, bytes, compact, exactBytes, integer, percent, plural, scientific, seconds, shape, small } from "./format"
 
 describe("bytes", () => {
   it.each([
@@ -65,6 +65,10 @@ describe("measures", () => {
     [75, "1 min 15 s"],
     [3700, "1 h 1 min"],
   ])("%s seconds are %s", (value, text) => expect(seconds(value)).toBe(text))
+
+  it("lines errors up in a column", () => {
+    expect([2e-6, 1.84e-7, 0, 12, null].map(scientific)).toEqual(["2.0e-6", "1.8e-7", "0", "1.2e1", "–"])
+  })
 
   it("writes shapes, open dimensions included", () => {
     expect(shape([1, null, 25, 5])).toBe("1×?×25×5")

@@ -45,6 +45,11 @@ export function small(value: number | null | undefined): string {
   return `${mantissa!.replace(/\.0$/, "")}e${exponent!.replace("+", "")}`
 }
 
+/** Two digits and an exponent, so that a column of errors lines up: 2e-6 → "2.0e-6"; 0 → "0". */
+export function scientific(value: number | null | undefined): string {
+  return value == null ? dash : value === 0 ? "0" : value.toExponential(1).replace("e+", "e")
+}
+
 /** 0.9725 → "97.3 %". */
 export function percent(share: number | null | undefined, digits = 1): string {
   return share == null ? dash : `${(share * 100).toFixed(digits).replace(/\.0+$/, "")} %`

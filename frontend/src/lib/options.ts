@@ -70,7 +70,7 @@ function flagWords(key: keyof CompileOptions, options: CompileOptions): string[]
     case "budget":
       return [flag, budgetText(options.budget)]
     case "vectors":
-      return ["--random-vectors", String(options.vectors)]
+      return ["--vector-count", String(options.vectors)]
     default:
       return [flag, options[key]]
   }

@@ -39,7 +39,7 @@ export function Samples({ onTry }: { onTry: (sample: Sample) => void }) {
                 <dd>{sample.training_set}</dd>
               </div>
             </dl>
-            <Button variant="default" size="compact-sm" onClick={() => onTry(sample)} aria-label={`Try a sample: ${sample.title}`}>
+            <Button variant="default" size="compact-sm" onClick={() => onTry(sample)} aria-label={`Try this sample: ${sample.title}`}>
               Try this sample
             </Button>
           </li>

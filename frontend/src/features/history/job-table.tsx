@@ -5,11 +5,11 @@ import { CheckIcon, CrossIcon } from "@/components/icons"
 import { Bytes, Count } from "@/components/quantity"
 import { StateBadge } from "@/components/state-badge"
 import { TimeAgo } from "@/components/time-ago"
-import { seconds, small } from "@/lib/format"
+import { scientific, seconds } from "@/lib/format"
 
 export function JobTable({ jobs }: { jobs: Compilation[] }) {
   return (
-    <section className="panel" aria-label="Compilations">
+    <div className="panel">
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable */}
       <div className="scroll-x" role="region" aria-label="Compilations" tabIndex={0}>
         <table className={`table ${classes.table}`}>
@@ -20,10 +20,10 @@ export function JobTable({ jobs }: { jobs: Compilation[] }) {
               <th scope="col" className="wide-only">
                 Target
               </th>
-              <th scope="col" className="right">
+              <th scope="col" className="right wide-only">
                 Flash
               </th>
-              <th scope="col" className="right">
+              <th scope="col" className="right wide-only">
                 RAM
               </th>
               <th scope="col" className="right wide-only">
@@ -47,7 +47,7 @@ export function JobTable({ jobs }: { jobs: Compilation[] }) {
           </tbody>
         </table>
       </div>
-    </section>
+    </div>
   )
 }
 
@@ -62,6 +62,11 @@ function JobRow({ job }: { job: Compilation }) {
         <Link to="/jobs/$id" params={{ id: job.id }} className={classes.link}>
           {job.model.name}
         </Link>
+        {summary && (
+          <span className={`${classes.extra} ${classes.narrowOnly}`}>
+            <Bytes value={summary.flash_total} /> flash · <Bytes value={summary.ram_total} /> RAM
+          </span>
+        )}
         <span className={classes.extra}>
           {job.error ? (
             <>
@@ -75,10 +80,10 @@ function JobRow({ job }: { job: Compilation }) {
         </span>
       </th>
       <td className="wide-only">{job.target}</td>
-      <td className="right">
+      <td className="right wide-only">
         <Bytes value={summary?.flash_total} />
       </td>
-      <td className="right">
+      <td className="right wide-only">
         <Bytes value={summary?.ram_total} />
       </td>
       <td className="right wide-only">
@@ -88,7 +93,7 @@ function JobRow({ job }: { job: Compilation }) {
         <span className={classes.error} data-passed={summary?.validation_passed ?? undefined}>
           {summary?.validation_passed === true && <CheckIcon size={13} />}
           {summary?.validation_passed === false && <CrossIcon size={13} />}
-          {small(summary?.max_abs_error)}
+          {scientific(summary?.max_abs_error)}
         </span>
       </td>
       <td className="right wide-only">{took(job)}</td>

@@ -3,7 +3,7 @@ import classes from "./report.module.css"
 import type { Report, ReportLayer } from "@/api/types"
 import { columnHelper, type Columns, DataTable } from "@/components/data-table"
 import { Bytes } from "@/components/quantity"
-import { compact, integer, percent, plural, shape, small } from "@/lib/format"
+import { compact, integer, percent, plural, scientific, shape, small } from "@/lib/format"
 
 interface Row extends ReportLayer {
   index: number
@@ -27,7 +27,7 @@ export function LayerTable({ report, onKernel }: Props) {
   const columns = useMemo(() => layerColumns(rows, total, onKernel), [rows, total, onKernel])
   const sum = (pick: (row: Row) => number | null) => rows.reduce((all, row) => all + (pick(row) ?? 0), 0)
   return (
-    <section className="panel" aria-label="Layers">
+    <div className="panel">
       <DataTable
         caption="Layers"
         heading={1}
@@ -35,10 +35,10 @@ export function LayerTable({ report, onKernel }: Props) {
         rows={rows}
         footer={
           <tr>
-            <td />
+            <td className="wide-only" />
             <th scope="row">{plural(rows.length, "layer")}</th>
             <td className="wide-only" />
-            <td className="right">{compact(sum((row) => row.macs))}</td>
+            <td className="right wide-only">{compact(sum((row) => row.macs))}</td>
             <td className="right">{total > 0 ? compact(sum((row) => row.instructions)) : "–"}</td>
             <td className="right">
               <Bytes value={sum((row) => row.flashTotal)} />
@@ -51,7 +51,7 @@ export function LayerTable({ report, onKernel }: Props) {
           </tr>
         }
       />
-    </section>
+    </div>
   )
 }
 
@@ -60,6 +60,7 @@ function layerColumns(rows: readonly Row[], total: number, onKernel: (symbol: st
   return column.columns([
     column.accessor("index", {
       header: "#",
+      meta: { wide: true },
       cell: ({ getValue }) => <span className="muted">{getValue()}</span>,
     }),
     column.accessor("name", {
@@ -86,7 +87,7 @@ function layerColumns(rows: readonly Row[], total: number, onKernel: (symbol: st
     column.accessor("macs", {
       header: "MACs",
       sortDescFirst: true,
-      meta: { right: true, hint: "Multiply-accumulates" },
+      meta: { right: true, wide: true, hint: "Multiply-accumulates" },
       cell: ({ getValue }) => <span title={integer(getValue())}>{getValue() === 0 ? "–" : compact(getValue())}</span>,
     }),
     column.accessor((row) => row.instructions ?? undefined, {
@@ -122,7 +123,7 @@ function layerColumns(rows: readonly Row[], total: number, onKernel: (symbol: st
       cell: ({ row: { original: layer } }) =>
         layer.error ? (
           <span title={`mean ${small(layer.error.mean_abs)}, SQNR ${layer.error.sqnr_db == null ? "–" : `${layer.error.sqnr_db.toFixed(1)} dB`}`}>
-            {small(layer.error.max_abs)}
+            {scientific(layer.error.max_abs)}
           </span>
         ) : (
           <span className="muted" title="not compared">

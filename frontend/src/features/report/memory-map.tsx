@@ -1,22 +1,18 @@
 import { useMemo, useState } from "react"
+import { ArenaDrawing } from "./arena-drawing"
 import classes from "./report.module.css"
 import type { MemoryTensor, Report } from "@/api/types"
 import { Bytes } from "@/components/quantity"
 import { bytes, integer } from "@/lib/format"
-import { boxes, liveBytes, ticks } from "@/lib/memory"
+import { liveBytes } from "@/lib/memory"
 
-const WIDTH = 1000
-const HEIGHT = 340
-
-/** The arena over time: one box per tensor, as wide as it lives and as tall as it is large. */
+/** The arena over time, drawn and as a table; pointing at one shows it in the other. */
 export function MemoryMap({ report }: { report: Report }) {
   const { memory, layers } = report
   const [active, setActive] = useState<string | null>(null)
-  const drawn = useMemo(() => boxes(memory, layers.length, WIDTH, HEIGHT), [memory, layers.length])
   const live = useMemo(() => liveBytes(memory, layers.length), [memory, layers.length])
   const peak = live.indexOf(Math.max(...live))
-  const shown = drawn.find((box) => box.tensor.name === active)?.tensor
-  const column = WIDTH / (layers.length + 1)
+  const shown = memory.tensors.find((tensor) => tensor.name === active)
   return (
     <div className={classes.memory}>
       <section className="panel" aria-labelledby="arena">
@@ -27,46 +23,8 @@ export function MemoryMap({ report }: { report: Report }) {
             {overhead(memory.arena_bytes, memory.lower_bound_bytes)}
           </p>
         </div>
-        <div className={classes.map}>
-          <div className={classes.yAxis} aria-hidden="true">
-            <span>{bytes(memory.arena_bytes)}</span>
-            <span>0</span>
-          </div>
-          {/* The table below says the same in words. */}
-          <svg
-            viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-            preserveAspectRatio="none"
-            className={classes.drawing}
-            aria-hidden="true"
-            onPointerLeave={() => setActive(null)}
-          >
-            {peak >= 0 && <rect className={classes.peak} x={column * (peak + 1)} y={0} width={column} height={HEIGHT} />}
-            {drawn.map((box) => (
-              <rect
-                key={`${box.tensor.name} ${box.tensor.offset} ${box.tensor.first_use}`}
-                className={classes.tensor}
-                data-kind={box.tensor.first_use < 0 ? "input" : box.tensor.first_use === box.tensor.last_use ? "short" : "tensor"}
-                data-active={box.tensor.name === active || undefined}
-                x={box.x}
-                y={box.y}
-                width={Math.max(1, box.width)}
-                height={Math.max(1, box.height)}
-                onPointerEnter={() => setActive(box.tensor.name)}
-              />
-            ))}
-          </svg>
-          <div className={classes.xAxis} aria-hidden="true">
-            <span className={classes.tick} style={{ insetInlineStart: `${(50 / (layers.length + 1)).toFixed(3)}%` }}>
-              in
-            </span>
-            {ticks(layers.length, 12).map((layer) => (
-              <span key={layer} className={classes.tick} style={{ insetInlineStart: `${((layer + 1.5) / (layers.length + 1)) * 100}%` }}>
-                {layer}
-              </span>
-            ))}
-          </div>
-        </div>
-        <p className={classes.mapNote} data-empty={!shown || undefined}>
+        <ArenaDrawing report={report} peak={peak} active={active} onActive={setActive} />
+        <p className={classes.mapNote}>
           {shown ? (
             <TensorNote tensor={shown} />
           ) : (
@@ -82,7 +40,7 @@ export function MemoryMap({ report }: { report: Report }) {
           <h2 id="tensors">Tensors in the arena</h2>
         </div>
         {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable */}
-        <div className={`scroll-x ${classes.tensorTable}`} role="region" aria-labelledby="tensors" tabIndex={0}>
+        <div className={`scroll-x ${classes.tensorTable}`} role="region" aria-label="Tensor table" tabIndex={0}>
           <table className="table">
             <thead>
               <tr>
