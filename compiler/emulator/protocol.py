@@ -17,6 +17,7 @@ Array = NDArray[np.generic]
 
 GUARD_WORDS = 5
 MAGIC = 0x7FC0DEAD
+THOROUGH = 2  # vectors that are also run on the caller's buffers and through predict
 _SUMMARY = struct.Struct("<6I")
 _WORD = struct.Struct("<I")
 
@@ -28,7 +29,7 @@ class VectorRun:
     layers: tuple[tuple[Array, ...], ...]  # per layer, per output: the layers run one by one
     stepped: tuple[Array, ...]  # outputs after the layers one by one
     whole: tuple[Array, ...]  # outputs of model_run on the buffers in the arena
-    outside: tuple[Array, ...]  # outputs of model_run on buffers of the caller's
+    outside: tuple[Array, ...] | None  # outputs of model_run on buffers of the caller's, for the first vectors
     status: int  # 0, or the first negative code that a call returned
     predicted: int | None
     stack: int
@@ -125,17 +126,18 @@ def vectors_file(program: Program, vectors: Sequence[Mapping[str, Array]]) -> by
 def read_results(program: Program, data: bytes, vectors: int, *, predicts: bool) -> Results:
     """Take results.bin apart; raises `Truncated` when the firmware did not get to the end."""
     reader = _Reader(data)
-    runs = tuple(_read_run(program, reader, predicts) for _ in range(vectors))
+    runs = tuple(_read_run(program, reader, k < THOROUGH, predicts) for k in range(vectors))
     nothing, no_layer = reader.word(), reader.word()
     return Results(runs, nothing, no_layer)
 
 
-def _read_run(program: Program, reader: _Reader, predicts: bool) -> VectorRun:
+def _read_run(program: Program, reader: _Reader, thorough: bool, predicts: bool) -> VectorRun:
     layers, layer_ticks = [], []
     for layer in program.layers:
         layers.append(reader.slots(layer.outputs))
         layer_ticks.append(reader.word())
-    stepped, whole, outside = (reader.slots(program.outputs) for _ in range(3))
+    stepped, whole = reader.slots(program.outputs), reader.slots(program.outputs)
+    outside = reader.slots(program.outputs) if thorough else None
     status, predicted, stack, ticks, guards, magic = _SUMMARY.unpack(reader.take(_SUMMARY.size))
     if magic != MAGIC:
         raise Truncated
@@ -145,7 +147,7 @@ def _read_run(program: Program, reader: _Reader, predicts: bool) -> VectorRun:
         whole=whole,
         outside=outside,
         status=_signed(status),
-        predicted=_signed(predicted) if predicts else None,
+        predicted=_signed(predicted) if thorough and predicts else None,
         stack=stack,
         ticks=ticks,
         layer_ticks=tuple(layer_ticks),

@@ -12,7 +12,7 @@ from compiler.emulator import plugin
 from compiler.emulator.build import Build, build
 from compiler.emulator.measure import Measurement, measure, run
 from compiler.emulator.profile import profile, render
-from compiler.emulator.protocol import VectorRun
+from compiler.emulator.protocol import THOROUGH, VectorRun, from_slot, to_slot
 from compiler.errors import CompilerBug, ToolError
 from compiler.options import CompileOptions
 from compiler.targets import target, targets
@@ -52,10 +52,19 @@ def test_every_tensor_comes_back_in_source_order(processor: str, compiler: str, 
         assert seen.layers[0][0].shape == (1, 2, 3, 4)
         for (got,), name in zip(seen.layers, "thry", strict=True):
             np.testing.assert_allclose(got, wanted[name], rtol=1e-5, atol=1e-6)
+        assert seen.outside is not None
         for outputs in (seen.stepped, seen.whole, seen.outside):
             np.testing.assert_array_equal(outputs[0], seen.layers[-1][0])
         assert (seen.status, seen.guards) == (0, 0)
         assert seen.predicted == int(np.argmax(wanted["y"]))
+
+
+def test_later_vectors_skip_the_callers_buffers_and_predict(tmp_path: Path) -> None:
+    vectors = [VECTORS[k % 2] for k in range(THOROUGH + 2)]
+    _, result = measure(tiny.program(), tiny.sources(), HOST, CompileOptions(), tmp_path, vectors)
+    skipped = [seen.outside is None and seen.predicted is None for seen in result.runs]
+    assert skipped == [False] * THOROUGH + [True] * 2
+    np.testing.assert_array_equal(result.runs[-1].whole[0], result.runs[1].whole[0])
 
 
 @pytest.mark.parametrize("processor", [pytest.param("cortex-m4", marks=arm), "host"])
@@ -190,6 +199,7 @@ class TestBadModels:
 
     def test_ignoring_the_callers_buffer(self, tmp_path: Path) -> None:
         seen = self.of(tmp_path, tiny.SOURCE.replace("y[i] = memory[8 + i];", "(void)y;"))
+        assert seen.outside is not None
         assert not np.array_equal(seen.outside[0], seen.whole[0])
 
     def test_run_without_a_layer(self, tmp_path: Path) -> None:
@@ -237,8 +247,6 @@ def test_sanitizers_find_what_the_numbers_do_not_show(tmp_path: Path) -> None:
 
 
 def test_slots_with_gaps_and_scalars_survive_the_way_there_and_back() -> None:
-    from compiler.emulator.protocol import from_slot, to_slot
-
     padded = dataclasses.replace(tiny.slot("p", (2, 3), (4, 1), 0), size=32)
     scalar = tiny.slot("s", (), (), 0)
     for slot in (padded, scalar):

@@ -137,6 +137,7 @@ def test_clang_and_lld_suffice(tmp_path: Path) -> None:
     assert built.sizes.constants == {name: c.nbytes for name, c in tiny.program().constants.items()}
     x = np.linspace(-1, 1, 24, dtype=np.float32).reshape(1, 2, 3, 4)
     measured = run(built, tiny.program(), [{"x": x}])
+    assert measured.runs[0].outside is not None
     for output in (measured.runs[0].whole, measured.runs[0].outside):
         np.testing.assert_allclose(output[0], tiny.reference(x)["y"], rtol=1e-5)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from compiler.compare import Difference, layer_error, tolerance
+from compiler.compare import Difference, layer_error, shake, tolerance
 
 finite = st.floats(-1e6, 1e6, width=32)
 tensors = arrays(np.float32, 12, elements=finite)
@@ -71,6 +71,45 @@ def test_the_range_of_a_constant_tensor_includes_zero() -> None:
     """1000 +- one unit in the last place is rounding, although the tensor itself has no spread."""
     wanted = np.full(5, 1000, np.float32)
     assert difference(np.nextafter(wanted, np.float32(2000)), wanted).passed
+
+
+def test_an_amplifier_of_rounding_is_given_room_and_nothing_else_is() -> None:
+    """A softmax over logits of hundreds: their last bits decide. The same error in a dense layer is a fault."""
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        e = np.exp((x - x.max()).astype(np.float64))
+        return (e / e.sum()).astype(np.float32)
+
+    logits = np.array([900.0, 900.3, 800.0, 899.5, 900.1, 850.0, 899.9], np.float32)
+    (moved,) = shake([{"x": logits}])
+    off = logits + np.array([1.3e-4, 0, 0, 0, 0, 0, 0], np.float32)
+    assert not difference(softmax(off), softmax(logits)).passed
+    found = Difference("float32")
+    found.add(softmax(off), softmax(logits), softmax(moved["x"]))
+    assert found.passed
+    dense = Difference("float32")
+    dense.add(logits * np.float32(1.0001), logits, moved["x"])
+    assert not dense.passed
+
+
+@given(tensors)
+def test_a_tensor_in_proportion_to_its_input_keeps_its_range(x: np.ndarray) -> None:
+    (moved,) = shake([{"x": x}])
+    plain, shaken = Difference("float32"), Difference("float32")
+    plain.add(x, x)
+    shaken.add(2 * x, 2 * x, 2 * moved["x"])
+    extent = max(x.max(), 0) - min(x.min(), 0)
+    assert shaken.vectors[0][1] <= max(2 * plain.vectors[0][1], extent)
+
+
+def test_shaking_moves_floats_by_a_millionth_and_leaves_integers() -> None:
+    vectors = [
+        {"x": np.array([3, -400], np.float32), "i": np.array([1])},
+        {"x": np.zeros(2, np.float32), "i": np.array([2])},
+    ]
+    for before, after in zip(vectors, shake(vectors), strict=True):
+        np.testing.assert_allclose(np.abs(after["x"].astype(float) - before["x"]), 4e-4, rtol=0.1)
+        assert after["i"] is before["i"]
 
 
 def test_integers_and_booleans_must_be_equal() -> None:
