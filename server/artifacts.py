@@ -11,7 +11,8 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from server.errors import NOT_FOUND, Problem, unavailable
+from server.codes import NOT_FOUND
+from server.errors import Problem, unavailable
 from server.mebibytes import MIB
 from server.security import ARTIFACT_POLICY
 from server.storage import MissingBlob, Storage

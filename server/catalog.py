@@ -1,14 +1,39 @@
-"""What there is to choose from, as the compiler tells it."""
+"""What there is to choose from, as the compiler tells it, with the limits of this service."""
 
 from __future__ import annotations
 
-from compiler.targets import target
+from compiler import catalog as compiler_catalog
+from compiler.errors import ModelError
+from server.codes import UNKNOWN_TARGET
+from server.samples import samples
+from server.schemas import Catalog, Limits
+from server.settings import Settings
+
+
+def read(settings: Settings) -> Catalog:
+    """The catalogue of the API."""
+    known = compiler_catalog.catalog()
+    return Catalog(
+        version=known.version,
+        targets=known.targets,
+        operators=known.operators,
+        emitters=known.emitters,
+        precisions=known.precisions,
+        optimize=known.optimize,
+        limits=Limits(upload_bytes=int(settings.max_upload), job_seconds=settings.job_seconds),
+        samples=samples(),
+        options=known.options,
+    )
 
 
 def check_target(name: str) -> None:
-    """An unknown target is a `ModelError` that lists the known ones."""
-    target(name)
-
-
-def read(settings):
-    raise NotImplementedError
+    """An unknown target is refused before anything is stored."""
+    known = [target.name for target in compiler_catalog.targets()]
+    if name not in known:
+        raise ModelError(
+            UNKNOWN_TARGET,
+            f"unknown target {name[:64]!r}",
+            where="options.target",
+            facts={"targets": ", ".join(known)},
+            help="GET /api/v1/catalog describes each of them.",
+        )

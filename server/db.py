@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from server.settings import Settings
 
 BUSY_SECONDS = 30
+MIGRATION_LOCK = 0x6465  # any number that nobody else locks in this database
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -72,7 +73,7 @@ class Database:
                     yield connection
         else:
             with self.engine.begin() as connection:
-                connection.execute(text("SELECT pg_advisory_xact_lock(0x6465)"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
                 yield connection
 
 

@@ -17,26 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Match, Router
 
 from compiler.errors import DeepMetalError
+from server.codes import INTERNAL, INVALID_REQUEST, METHOD, NOT_FOUND, UNAVAILABLE
 
 log = logging.getLogger("deepmetal.server")
-
-NOT_FOUND = "E0901"
-INVALID_REQUEST = "E0902"
-INVALID_OPTION = "E0903"
-TOO_LARGE = "E0904"
-DISK_FULL = "E0905"
-UNKNOWN_MODEL = "E0906"
-IDEMPOTENCY = "E0907"
-NOT_READY = "E0908"
-FOREIGN_HOST = "E0909"
-FOREIGN_ORIGIN = "E0910"
-METHOD = "E0911"
-UNAVAILABLE = "E0912"
-INTERNAL = "E0913"
-WORKER_LOST = "E0920"
-TOO_SLOW = "E0921"
-CHILD_DIED = "E0922"
-BAD_RESULT = "E0923"
 
 MEDIA_TYPE = "application/problem+json"
 

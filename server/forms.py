@@ -13,8 +13,9 @@ from fastapi import File, Form, UploadFile
 from pydantic import ValidationError
 
 from compiler.options import CompileOptions
+from server.codes import DISK_FULL, INVALID_OPTION, UNKNOWN_MODEL
 from server.deps import Service
-from server.errors import DISK_FULL, INVALID_OPTION, UNKNOWN_MODEL, Problem, from_validation, invalid
+from server.errors import Problem, from_validation, invalid
 from server.jobs import Model, User
 from server.models import StoredModel
 from server.samples import sample_path

@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from server.errors import IDEMPOTENCY, Problem
+from server.codes import IDEMPOTENCY
+from server.errors import Problem
 from server.ids import new_id
-from server.models import ACTIVE, EventRow, IdempotencyKey, Job, StoredModel, Tag, WorkerRow, now
+from server.models import ACTIVE, IdempotencyKey, Job, StoredModel, Tag, WorkerRow, now
+from server.rows import add_state, clock, take_turns
 
 WORKER_SEEN_SECONDS = 60.0
 
@@ -67,7 +69,8 @@ def remember_model(session: Session, user: User, model: Model) -> None:
 
 
 def submit(session: Session, user: User, wanted: Submission) -> list[Job]:
-    """Rows for all jobs of a submission, in the caller's write transaction; those made before, if it is a repetition."""
+    """Rows for all jobs of a submission, in the caller's write transaction; those made before, if it repeats one."""
+    take_turns(session, f"model {user.team} {wanted.model.sha256}", f"key {user.team} {wanted.idempotency_key}")
     if wanted.idempotency_key and (before := _replayed(session, user, wanted)) is not None:
         return before
     remember_model(session, user, wanted.model)
@@ -109,6 +112,7 @@ def _new_job(
         losses=0,
         progress=0.0,
         created_at=at,
+        result=None,
         tags=[Tag(tag=tag) for tag in dict.fromkeys(wanted.tags)],
     )
     session.add(job)
@@ -185,15 +189,6 @@ def queue_positions(session: Session, jobs: Sequence[Job]) -> dict[str, int]:
 def _ahead(session: Session, job: Job) -> int:
     before = select(func.count()).where(Job.state == "queued", Job.kind == job.kind, Job.id < job.id)
     return session.scalar(before) or 0
-
-
-def add_state(session: Session, job_id: str, attempt: int, state: str, at: float, message: str = "") -> None:
-    session.add(EventRow(job_id=job_id, attempt=attempt, kind="state", state=state, message=message, at=at))
-
-
-def clock(session: Session) -> float:
-    """The database's time."""
-    return float(session.scalar(select(now())) or 0.0)
 
 
 def _digest(*parts: Any) -> str:

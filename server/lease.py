@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, exists, func, or_, select, text, update
+from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql import ColumnElement
 
-from server.errors import WORKER_LOST
-from server.jobs import add_state, clock
+from server.codes import WORKER_LOST
 from server.models import EventRow, Job, now
+from server.rows import add_state, clock, take_turns
 
 SAME_AGAIN = ("model", "budget", "mismatch")  # errors that an equal job would meet again
-CLAIM_LOCK = 0x636C  # PostgreSQL: claims take turns, so that two equal jobs are never begun together
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,7 @@ def runnable(job: type[Job], kinds: Sequence[str], max_losses: int) -> ColumnEle
 
 def claim(session: Session, worker: str, lease: float, kinds: Sequence[str], max_losses: int) -> Claim | None:
     """The oldest job that may be begun, inspections first, now ours; or None."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SELECT pg_advisory_xact_lock({CLAIM_LOCK})"))
+    take_turns(session, "claim")  # so that two equal jobs are never begun together
     next_job = aliased(Job)
     candidate = (
         select(next_job.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +17,7 @@ from server.events import Hub
 from server.metrics import MeasureRequests, Metrics
 from server.public import API
 from server.queue import Doorbell
-from server.routes import catalog, compilations, health, inspections, pages
+from server.routes import catalog, compilations, explanations, health, inspections, pages
 from server.security import Guard
 from server.settings import Settings
 from server.storage import Storage
@@ -36,8 +35,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # A body is spooled where the free space is watched, not in a temporary folder that may be memory.
-        tempfile.tempdir = str(settings.folder("tmp"))
         db.migrate()
         service.hub.start()
         yield
@@ -61,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     api = APIRouter(prefix=API, responses={"4XX": PROBLEM, "5XX": PROBLEM})
-    for module in (compilations, inspections, catalog, health):
+    for module in (compilations, inspections, catalog, explanations, health):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, include_in_schema=False)  # where orchestrators look by habit

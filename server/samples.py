@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.errors import not_found
+from server.schemas import SampleInfo
+
+
+def samples() -> list[SampleInfo]:
+    return []
 
 
 def sample_path(name: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, Field
 
+from compiler.catalog import Choice, OperatorInfo, TargetInfo
 from compiler.inspection import Inspection
 from compiler.trace import Stage
 
@@ -125,27 +126,6 @@ class InspectionPublic(BaseModel):
     error: ErrorPublic | None
 
 
-class TargetInfo(BaseModel):
-    name: str
-    title: str
-    description: str
-
-
-class Choice(BaseModel):
-    """One value of an option."""
-
-    name: str
-    title: str
-    description: str
-
-
-class OperatorInfo(BaseModel):
-    """An operator of models, by its own name and the names that formats give it."""
-
-    name: str
-    onnx: list[str]
-
-
 class SampleInfo(BaseModel):
     """A trained model to try."""
 
@@ -161,7 +141,7 @@ class SampleInfo(BaseModel):
 
 class Limits(BaseModel):
     upload_bytes: int = Field(description="bytes")
-    job_seconds: float
+    job_seconds: float = Field(description="wall time of one job")
 
 
 class Catalog(BaseModel):
@@ -175,6 +155,7 @@ class Catalog(BaseModel):
     optimize: list[Choice]
     limits: Limits
     samples: list[SampleInfo]
+    options: dict[str, Any] = Field(description="JSON schema of the compile options.")
 
 
 class Check(BaseModel):

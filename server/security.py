@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import FOREIGN_HOST, FOREIGN_ORIGIN, INVALID_REQUEST, TOO_LARGE, Problem
+from server.codes import FOREIGN_HOST, FOREIGN_ORIGIN, INVALID_REQUEST, TOO_LARGE
+from server.errors import Problem
 from server.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -6,6 +6,7 @@ What is stored under a hash never changes, so any number of rows may point at it
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from server.mebibytes import MIB
+from server.mebibytes import KIB, MIB
 from server.settings import Settings
 
 CHUNK = MIB
+READ_AHEAD = 64 * KIB
 
 
 class MissingBlob(Exception):
@@ -69,10 +71,10 @@ class Storage:
             raise MissingBlob(sha256) from error
         return (bytes(chunk) for chunk in found.stream(min_chunk_size=CHUNK))
 
-    def open(self, sha256: str) -> Any:
+    def open(self, sha256: str) -> io.BufferedReader:
         """A seekable reader, for reading one member of a zip without the rest."""
         try:
-            return obstore.open_reader(self.store, key(sha256))
+            return io.BufferedReader(_Reader(obstore.open_reader(self.store, key(sha256), buffer_size=READ_AHEAD)))
         except (NotFoundError, FileNotFoundError) as error:
             raise MissingBlob(sha256) from error
 
@@ -100,6 +102,30 @@ class Storage:
         obstore.put(self.store, probe, b"ready")
         if bytes(obstore.get(self.store, probe).bytes()) != b"ready":
             raise MissingBlob(probe)
+
+
+class _Reader(io.RawIOBase):
+    """The store's reader as a file of Python's kind."""
+
+    def __init__(self, reader: obstore.ReadableFile) -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._reader.read(len(buffer))
+        buffer[: len(data)] = memoryview(data)
+        return len(data)
 
 
 def key(sha256: str) -> str:

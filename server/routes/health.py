@@ -10,11 +10,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from compiler.version import VERSION
 from server.deps import Service, ServiceDep
 from server.models import WorkerRow, now
 from server.schemas import Check, Health, WorkerInfo, moment
 from server.storage import MissingBlob
-from server.version import VERSION
 
 router = APIRouter(tags=["health"])
 

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from compiler.options import CompileOptions
 from server import public
+from server.codes import INVALID_OPTION
 from server.deps import DoorbellDep, InspectionDep, ServiceDep, UserDep
-from server.errors import INVALID_OPTION, from_validation, invalid
+from server.errors import from_validation, invalid
 from server.forms import ModelFile, ModelHash, SampleName, take_model
 from server.jobs import Submission, submit
 from server.schemas import InspectionCreated, InspectionPublic

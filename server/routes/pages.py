@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.convertors import Convertor, register_url_convertor
 
 from server.deps import SettingsDep
 from server.errors import not_found
 
+
+class PagePath(Convertor[str]):
+    """Any path but the API's: those must not match here, or a wrong method would look like a missing page."""
+
+    regex = r"(?!(?:api|health|metrics)(?:/|$)).*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("page", PagePath())
 router = APIRouter(include_in_schema=False)
 
-RESERVED = ("api", "metrics", "health")
 FOR_EVER = "public, max-age=31536000, immutable"  # the bundler puts a hash into these names
 
 UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>DeepMetal</title>
@@ -21,12 +35,10 @@ UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>DeepMet
 """
 
 
-@router.get("/{path:path}")
-@router.head("/{path:path}")
-def page(path: str, settings: SettingsDep, request: Request) -> Response:
+@router.get("/{path:page}")
+@router.head("/{path:page}")
+def page(path: str, settings: SettingsDep) -> Response:
     """A file of the build; any other path is a page of the app, unless it looks like a file."""
-    if path.split("/")[0] in RESERVED:
-        raise not_found("address", f"/{path}")
     folder = settings.front_end()
     if folder is None:
         return HTMLResponse(UNBUILT, status_code=200 if not path else 404)
