@@ -98,7 +98,7 @@ def test_a_stream_resumes_after_the_last_event_seen(server: TestClient) -> None:
 def test_a_stream_that_was_told_to_its_end_is_over(client: TestClient) -> None:
     made = upload(client)
     client.delete(made["url"])
-    told = list(messages(iter(client.get(f"{made['url']}/events").text.splitlines() + [""])))
+    told = list(messages(iter([*client.get(f"{made['url']}/events").text.splitlines(), ""])))
     assert [event["state"] for event in told] == ["queued", "cancelled"]
     last = str(told[-1]["id"])
     again = client.get(f"{made['url']}/events", headers={"Last-Event-ID": last})
@@ -130,6 +130,6 @@ def test_a_listener_that_does_not_read_is_dropped() -> None:
 def test_many_streams_end_with_the_server(server: TestClient) -> None:
     made = upload(server)
     with server.stream("GET", f"{made['url']}/events") as one, server.stream("GET", f"{made['url']}/events") as two:
-        next(one.iter_lines())
-        next(two.iter_lines())
+        streams = [messages(one.iter_lines()), messages(two.iter_lines())]
+        assert [next(stream)["state"] for stream in streams] == ["queued", "queued"]
         assert "deepmetal_event_streams 2.0" in server.get(f"{API}/metrics").text

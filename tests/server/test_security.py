@@ -98,9 +98,7 @@ def test_what_a_compilation_made_never_runs_under_our_origin(
     assert "allow-same-origin" not in policy
 
 
-@pytest.mark.parametrize(
-    "path", ["../report.json", "/etc/passwd", "src", "src/", "nothing", "%2e%2e/x", "report.json%00"]
-)
+@pytest.mark.parametrize("path", ["../report.json", "/etc/passwd", "src", "src/", "nothing", "%2e%2e/x", "a%00"])
 def test_only_files_of_the_artifact(client: TestClient, path: str) -> None:
     made = compile_one(client)
     answer = client.get(f"{made['url']}/files/{path}")
