@@ -10,7 +10,7 @@ base_image
 
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(server worker)
-options=(--network host --layers --build-arg "BASE=$BASE")
+options=(--network host --format docker --build-arg "BASE=$BASE")
 if [ -n "${PIP_FIND_LINKS:-}" ]; then
     options+=(--volume "$PIP_FIND_LINKS:$PIP_FIND_LINKS:ro" --build-arg "FIND_LINKS=$PIP_FIND_LINKS")
 fi
