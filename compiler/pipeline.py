@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from compiler import emit, targets
@@ -94,19 +95,19 @@ def compile_model(
                 ]
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
-        report = report.model_copy(update={"timings": dict(trace.seconds)})
-        artifact = pack(
-            out,
-            report=report,
-            options=options,
-            sources=sources,
-            objects={built.object_path: built.object, built.library_path: built.library},
-            vectors=samples,
-        )
+            artifact = pack(
+                out,
+                report=report,
+                options=options,
+                sources=sources,
+                objects={built.object_path: built.object, built.library_path: built.library},
+                vectors=samples,
+            )
+    report = report.model_copy(update={"timings": dict(trace.seconds)})
     if checked is not None and not checked.passed:
         raise checked.error(source.name)
     check_budget(report, options)
-    return artifact
+    return replace(artifact, report=report)
 
 
 @contextmanager

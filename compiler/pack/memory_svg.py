@@ -22,7 +22,7 @@ STYLE = """
 @media (prefers-color-scheme:dark){.dm{--paper:#15181d;--ink:#e6e8eb;--dim:#a3abb5;--line:#39414b;--edge:#0d0f12}}
 .dm .paper{fill:var(--paper)}.dm text{fill:var(--ink)}.dm .dim{fill:var(--dim)}
 .dm .grid{stroke:var(--line);stroke-width:1}.dm .limit{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:5 3}
-.dm .peak{fill:var(--line);opacity:.55}.dm rect.t{stroke:var(--edge);stroke-width:.8}.dm text.in{fill:#14171a}
+.dm .peak{fill:var(--line)}.dm rect.t{fill-opacity:.82;stroke:var(--edge);stroke-width:.8}.dm text.in{fill:#14171a}
 .dm .c0{fill:#9ecbff}.dm .c1{fill:#ffd59a}.dm .c2{fill:#a5e3b5}.dm .c3{fill:#f5b8c8}
 .dm .c4{fill:#d3c2f5}.dm .c5{fill:#f0e08c}.dm .c6{fill:#9fe0df}.dm .c7{fill:#d9c7b0}
 """.strip()
@@ -86,6 +86,18 @@ def peak_step(memory: MemoryInfo, layers: int) -> tuple[int, int]:
     return best
 
 
+def overlapping(memory: MemoryInfo) -> bool:
+    """Whether tensors share bytes while both are alive, as in-place kernels allow."""
+    tensors = sorted(memory.tensors, key=lambda t: t.offset)
+    for i, low in enumerate(tensors):
+        for high in tensors[i + 1 :]:
+            if high.offset >= low.offset + low.size:
+                break
+            if low.first_use <= high.last_use and high.first_use <= low.last_use and min(low.size, high.size):
+                return True
+    return False
+
+
 def _step_name(layers: Sequence[str], step: int) -> str:
     return "the inputs" if step < 0 else f"layer {step} ({layers[step]})"
 
@@ -113,11 +125,8 @@ def _life(t: MemoryTensor) -> str:
 
 
 def _peak_band(scale: _Scale, peak: int) -> Iterator[str]:
-    yield (
-        f'<rect class="peak" x="{scale.x(peak):.1f}" y="{_TOP - 18}" width="{scale.column:.1f}" '
-        f'height="{_PLOT_HEIGHT + 18}"/>'
-    )
-    yield f'<text x="{scale.x(peak) + scale.column / 2:.1f}" y="{_TOP - 22}" text-anchor="middle">peak</text>'
+    yield (f'<rect class="peak" x="{scale.x(peak):.1f}" y="{_TOP - 16}" width="{scale.column:.1f}" height="14"/>')
+    yield f'<text x="{scale.x(peak) + scale.column / 2:.1f}" y="{_TOP - 5.5}" text-anchor="middle">peak</text>'
 
 
 def _byte_axis(scale: _Scale, width: int) -> Iterator[str]:

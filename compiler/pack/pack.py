@@ -29,7 +29,7 @@ def pack(
 ) -> Artifact:
     """Write `out/` and `out.zip`, and return them.
 
-    report     complete, with timings; the copy in the artifact has none, so that its bytes repeat
+    report     complete; the copy in the artifact has no timings, so that its bytes repeat
     sources    what the emitter wrote: include/<name>.h, src/<name>.c, perhaps src/<name>_weights.bin
     objects    the very files that were measured and validated: lib/<target>/<name>.o and lib/<target>/lib<name>.a;
                empty when nothing was built

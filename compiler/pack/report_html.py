@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from compiler.pack import summary
-from compiler.pack.memory_svg import memory_svg, peak_step
+from compiler.pack.memory_svg import memory_svg, overlapping, peak_step
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import Report
@@ -23,6 +23,7 @@ def report_html(report: Report) -> str:
         share_of="instructions" if summary.measured(report) else "MACs",
         peak=names[peak] if peak >= 0 else "the inputs",
         peak_bytes=peak_bytes,
+        overlapping=overlapping(report.memory),
         drawing=Markup(memory_svg(report.memory, names)),
         worst=worst_layers(report),
         options=summary.options(report),

@@ -12,6 +12,7 @@ FROM_ELF = "exact, from the linked ELF"
 PLANNED = "exact, planned at compile time"
 ON_QEMU = "measured on QEMU"
 SHAPES = "exact, from the shapes"
+COUNTED = {"plugin": ", counted by the emulator's plugin", "timer": ", counted by the emulated timer"}
 NOT_MEASURED = "not measured"
 
 
@@ -28,7 +29,7 @@ class Total:
 
 def totals(report: Report) -> list[Total]:
     t = report.totals
-    counting = f", counted by {report.toolchain.counting}" if report.toolchain.counting else ""
+    counting = COUNTED.get(report.toolchain.counting or "", "")
     rows = [
         _bytes("Flash", t.flash.total, FROM_ELF),
         _bytes("code", t.flash.code, FROM_ELF, detail=True),
