@@ -1,0 +1,96 @@
+"""Dense layers: blocks of outputs share each input element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from compiler.graph.graph import Node
+from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
+from compiler.loop.builder import Kernel, View
+from compiler.loop.nodes import Const, Expr, Operand
+from compiler.ops.conv import store_tail
+from compiler.ops.dense import Dense
+
+
+def schedules(node: Node, situation: Situation) -> list[Schedule]:
+    if "fpu32" not in situation.features or not isinstance(node.op, Dense) or node.output.type.dtype != "float32":
+        return []
+    w = situation.constant(node, 1)
+    if w is None:
+        return []
+    rows, outputs = prod(node.output.shape[:-1]), w.shape[0]
+    result = []
+    for block in (8, 4):
+        positions = 1 if rows == 1 else 3 if block == 8 else 4
+        shape = TileShape(min(positions, rows), min(block, outputs), unroll_of(w.shape[1], _most(situation)))
+        cost = shape.instructions_per_mac() * rows * outputs * w.shape[1]
+        kernel = _DenseKernel(node.op, shape, w.shape)
+        result.append(
+            Schedule(
+                f"rows {shape}",
+                kernel.lower,
+                packed={1: pack_outputs(w, shape.outputs)},
+                overlap={i: 0 for i in node.op.in_place() if _alike(node, i)},
+                cost=cost,
+                family="fpu32",
+            )
+        )
+    return result
+
+
+def _most(situation: Situation) -> int:
+    return {"size": 1, "ram": 2}.get(situation.objective, 4)
+
+
+def _alike(node: Node, index: int) -> bool:
+    x, y = node.value(index).type, node.output.type
+    return (x.shape, x.strides, x.dtype) == (y.shape, y.strides, y.dtype)
+
+
+class _DenseKernel:
+    def __init__(self, op: Dense, shape: TileShape, w: Sequence[int]) -> None:
+        self.op, self.shape = op, shape
+        self.outputs, self.inputs = w
+
+    def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
+        *more, y = rest
+        rows = y.size // self.outputs
+        step = self.shape.positions
+        with k.loop(rows - rows % step, "n", step=step) as n:
+            self._row_block(k, x, w, b, y, more, n, step)
+        if rows % step:
+            with k.loop(rows, "n", start=rows - rows % step) as n:
+                self._row_block(k, x, w, b, y, more, n, 1)
+
+    def _row_block(
+        self, k: Kernel, x: View, w: View, b: View | None, y: View, more: list[View], n: Expr, positions: int
+    ) -> None:
+        block = self.shape.outputs
+        whole = self.outputs - self.outputs % block
+        xr = k.window("xr", x.flat(), n * self.inputs)
+        with k.loop(whole, "o", step=block) as o:
+            self._tile(k, xr, w, b, y, more, n, o, TileShape(positions, block, self.shape.unroll))
+        if whole < self.outputs:
+            narrow = TileShape(positions, self.outputs - whole, self.shape.unroll)
+            self._tile(k, xr, w, b, y, more, n, Const(whole), narrow)
+
+    def _tile(
+        self, k: Kernel, x: View, w: View, b: View | None, y: View, more: list[View], n: Expr, o: Expr, shape: TileShape
+    ) -> None:
+        wo = k.window("wo", w, o * self.inputs)
+        acc = initial(k, b, o, shape)
+        accumulate(k, acc, x, [p * self.inputs for p in range(shape.positions)], wo, self.inputs, shape.unroll)
+        for p, row in enumerate(acc):
+            for i, cell in enumerate(row):
+                store_tail(k, self.op.tail, y, (*_unravel(n + p, y.shape[:-1]), o + i), cell.value, more)
+
+
+def _unravel(row: Expr, shape: Sequence[int]) -> list[Operand]:
+    """Indices of the leading axes for a running row number."""
+    result: list[Operand] = []
+    for a in range(len(shape)):
+        inner = prod(shape[a + 1 :])
+        result.append(row if a == 0 and inner == 1 else (row // inner) % shape[a] if a else row // inner)
+    return result

@@ -1,0 +1,163 @@
+"""Depthwise convolutions, channels last: a group of neighbouring columns of one channel stays in registers.
+
+Which columns of a window stick out is known for each group when the code is written, so the border costs no test.
+Rows that stick out shorten the row loop; all other rows take a fully unrolled body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from compiler.graph.graph import Node
+from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.fpu32.conv import Geometry, alike, row_distance
+from compiler.loop.builder import Cell, Kernel, View
+from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
+from compiler.ops.conv import Conv
+
+_WIDEST = 8  # columns of one group: accumulators, a row of weights, an input and a product stay in registers
+_UNROLLED = 120  # multiply-adds of one group that are written out
+
+
+def schedules(node: Node, situation: Situation) -> list[Schedule]:
+    op = node.op
+    if "fpu32" not in situation.features or not isinstance(op, Conv) or op.groups == 1:
+        return []
+    x, w = node.value(0).type, situation.constant(node, 1)
+    g = Geometry.of(node, grouped=True)
+    if w is None or g is None or op.groups != x.shape[1] or g.outputs != g.channels or not g.channels_last:
+        return []
+    if g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
+        return []
+    width = _group_width(g)
+    overlap = {i: 0 for i in op.in_place() if alike(node, i)}
+    overlap[0] = row_distance(g)
+    macs = g.out_height * g.out_width * g.outputs * g.rows * g.columns
+    return [
+        Schedule(
+            f"columns x{width}",
+            _Depthwise(op, g, width, situation.objective == "size").lower,
+            overlap=overlap,
+            cost=3.7 * macs,
+            family="fpu32",
+        )
+    ]
+
+
+def _group_width(g: Geometry) -> int:
+    """All columns of a narrow image at once; else a width that divides the inner columns well."""
+    if g.out_width <= _WIDEST:
+        return g.out_width
+    first, last = g.inner_columns()
+    return min(range(4, 7), key=lambda p: ((last - first) % p, -p))
+
+
+class _Depthwise:
+    def __init__(self, op: Conv, g: Geometry, width: int, small: bool) -> None:
+        self.op, self.g, self.width = op, g, width
+        self.unrolled = not small and g.rows * g.columns * width <= _UNROLLED
+
+    def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
+        *more, y = rest
+        g = self.g
+        sticks_out = g.top or (g.out_height - 1) * g.stride_y - g.top + (g.rows - 1) * g.dilation_y >= g.height
+        with k.loop(g.out_height, "oy") as oy:
+            top = k.let("top", oy * g.stride_y - g.top) if sticks_out else oy * g.stride_y
+            line = k.window("line", y, oy * (g.out_width * g.outputs))
+            lines = [k.window("rest", v, oy * (g.out_width * g.outputs)) if v.size == y.size else v for v in more]
+
+            def columns(low: Expr | None, high: Expr | None) -> None:
+                self._columns(k, x, w, b, line, lines, top, low, high)
+
+            if not sticks_out:
+                columns(None, None)
+            else:
+                self._clipped(k, top, columns)
+
+    def _clipped(self, k: Kernel, top: Expr, columns: Callable[[Expr | None, Expr | None], None]) -> None:
+        """Rows whose window may stick out above or below."""
+        g = self.g
+        low = k.let("row_low", _up(maximum(0 - top, 0), g.dilation_y))
+        high = k.let("row_high", minimum(_up(g.height - top, g.dilation_y), g.rows))
+        if not self.unrolled:
+            columns(low, high)
+            return
+        with k.block() as inner:
+            columns(None, None)
+        with k.block() as border:
+            columns(low, high)
+        k.emit(If((high - low).eq(g.rows), tuple(inner), tuple(border)))
+
+    def _columns(
+        self, k: Kernel, x: View, w: View, b: View | None, y: View, more: list[View], top: Expr,
+        low: Expr | None, high: Expr | None,
+    ) -> None:  # fmt: skip
+        """One output row: the left border, groups of inner columns, the rest with the right border."""
+        g = self.g
+        first, last = g.inner_columns()
+        if g.out_width <= self.width:
+            self._group(k, x, w, b, y, more, top, Const(0), list(range(g.out_width)), low, high)
+            return
+        if first:
+            self._group(k, x, w, b, y, more, top, Const(0), list(range(first)), low, high)
+        tiled = first + (last - first) // self.width * self.width
+        with k.loop(tiled, "ox", start=first, step=self.width) as ox:
+            self._group(k, x, w, b, y, more, top, ox, [first + p for p in range(self.width)], low, high, moved=first)
+        for start in range(tiled, g.out_width, self.width):
+            columns = list(range(start, min(start + self.width, g.out_width)))
+            self._group(k, x, w, b, y, more, top, Const(0), columns, low, high)
+
+    def _group(
+        self, k: Kernel, x: View, w: View, b: View | None, y: View, more: list[View], top: Expr, ox: Expr,
+        columns: list[int], low: Expr | None, high: Expr | None, moved: int = 0,
+    ) -> None:  # fmt: skip
+        """Some columns, all channels. `columns` are written as seen from `ox` = `moved`."""
+        g, taps = self.g, self.g.rows * self.g.columns
+        column_step = g.channels
+        start = (ox - moved) * (g.stride_x * column_step) if moved or not isinstance(ox, Const) else Const(0)
+        with k.loop(g.channels, "c") as c:
+            bias = k.let("b", b[c]) if b is not None else const(0.0, F32)
+            acc = [k.cell("acc", bias) for _ in columns]
+            with _rows(k, g.rows, low, high) as rows:
+                for ky in rows:
+                    base = (top + ky * g.dilation_y) * g.row_step + start + c
+                    weights = [k.let("w", w.at(c * taps + ky * g.columns + kx)) for kx in range(g.columns)]
+                    self._row(k, x, base, weights, columns, acc)
+            for p, cell in enumerate(acc):
+                at = (ox - moved + columns[p]) * g.outputs + c
+                value = cell.value
+                if self.op.tail is not None:
+                    operands = (v.at(at) if v.size == g.out_height * g.out_width * g.outputs else v.at(0) for v in more)
+                    value = self.op.tail.scalar(k, value, *operands)
+                k.store_at(y, at, value)
+
+    def _row(
+        self, k: Kernel, x: View, base: Expr, weights: list[Expr], columns: list[int], acc: list[Cell]
+    ) -> None:
+        """One row of the window: every input element is loaded once and used for all columns it belongs to."""
+        g = self.g
+        users: dict[int, list[tuple[int, int]]] = {}
+        for p, column in enumerate(columns):
+            for kx in range(g.columns):
+                at = column * g.stride_x - g.left + kx * g.dilation_x
+                if 0 <= at < g.width:
+                    users.setdefault(at, []).append((p, kx))
+        for at, pairs in sorted(users.items()):
+            value = k.let("x", x.at(base + at * g.channels))
+            for p, kx in pairs:
+                acc[p] += value * weights[kx]
+
+
+@contextmanager
+def _rows(k: Kernel, rows: int, low: Expr | None, high: Expr | None) -> Iterator[list[Expr]]:
+    """All rows of the window written out, or a loop over those inside the image."""
+    if low is None or high is None:
+        yield [Const(i) for i in range(rows)]
+        return
+    with k.loop(high, "ky", start=low) as ky:
+        yield [ky]
+
+
+def _up(distance: Expr, dilation: int) -> Expr:
+    return distance if dilation == 1 else (distance + (dilation - 1)) // dilation
