@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 Counting = Literal["plugin", "timer"]
 
+LEAST_SECONDS = 120.0
+SLOWEST_MACS = 2e6  # emulated multiply-accumulates per second that even a busy computer manages
+RUNS_PER_VECTOR = 4
+
 # The jump from the harness's wrapper into model_run, which the empty call that is subtracted does not have; and that
 # call's own two instructions.
 TIMER_WRAPPER, TIMER_NOTHING = 1, 2
@@ -72,12 +76,16 @@ def run(
     trace: Trace | None = None,
     *,
     counting: Counting | Literal["auto"] = "auto",
-    seconds: float = 120.0,
+    seconds: float | None = None,
 ) -> Measurement:
     """Run the vectors (input name -> array) on the target's emulator, or natively.
 
-    `counting="auto"` takes the plugin, and the timer where QEMU or the compiler cannot do plugins.
+    `counting="auto"` takes the plugin, and the timer where QEMU or the compiler cannot do plugins. The timer has 32
+    bits: past 2.6 billion instructions in one call it tells nothing. Without `seconds` the limit follows the work.
     """
+    if seconds is None:
+        work = RUNS_PER_VECTOR * len(vectors) * sum(layer.macs for layer in program.layers)
+        seconds = LEAST_SECONDS + work / SLOWEST_MACS
     rundir = built.workdir / "run"
     rundir.mkdir(exist_ok=True)
     for name in ("results.bin", "fault.bin", "counts.txt"):
@@ -131,8 +139,9 @@ def _run_with_plugin(built: Build, program: Program, qemu: Qemu, rundir: Path, s
         "begin": address[f"{program.name}_run"],
         "end": address["measured_return"],
     }
-    kernels = sorted({address[layer.kernel] for layer in program.layers})
-    arguments = [str(library), "out=counts.txt", *(f"{name}={value:x}" for name, value in numbers.items())]
+    kernels = sorted({address[layer.kernel] for layer in program.layers if layer.kernel in address})
+    path = str(library).replace(",", ",,")  # commas separate arguments, doubled ones are meant
+    arguments = [path, "out=counts.txt", *(f"{name}={value:x}" for name, value in numbers.items())]
     arguments.append("marks=" + ":".join(f"{at:x}" for at in kernels))
     outcome = run_firmware(qemu, built.harness, rundir, plugin=",".join(arguments), seconds=seconds, check=False)
     report = rundir / "counts.txt"
@@ -176,7 +185,7 @@ def _from_ticks(ticks: int, nothing: int, per_instruction: float) -> int:
 
 
 def _layers_between_marks(program: Program, interval: Interval) -> tuple[int, ...] | None:
-    """Instructions per layer; None when kernels were not entered exactly once per layer."""
+    """Instructions per layer; None when kernels were not entered exactly once per layer, as after inlining."""
     if len(interval.marks) != len(program.layers):
         return None
     edges = [0, *(total for _, total in interval.marks[1:]), interval.total]

@@ -7,11 +7,14 @@ from compiler.targets.base import Target
 from compiler.toolchain.compiler import Compiler
 from compiler.toolchain.find import require
 
+# Equal functions stay two functions: a profile and the report have a row for each kernel.
+SEPARATE = "-fno-ipa-icf"
+
 OPTIMIZE: dict[Objective, tuple[str, ...]] = {
-    "balanced": ("-O2",),
-    "speed": ("-O3",),
-    "size": ("-Os",),
-    "ram": ("-O2",),
+    "balanced": ("-O2", SEPARATE),
+    "speed": ("-O3", SEPARATE),
+    "size": ("-Os", SEPARATE),
+    "ram": ("-O2", SEPARATE),
 }
 
 

@@ -7,6 +7,7 @@ for users carry no paths of this machine.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import shutil
@@ -131,6 +132,8 @@ def _limited(limits: Limits) -> Iterator[str]:
         return
     yield prlimit
     yield "--core=0"
+    # Should we be killed ourselves, nobody is left to end the tool: then this does.
+    yield f"--cpu={math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1}"
     yield f"--fsize={limits.file}"
     if limits.memory is not None:
         yield f"--as={limits.memory}"
