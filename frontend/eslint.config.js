@@ -11,7 +11,7 @@ const layer = (files, forbidden, message) => ({
 })
 
 export default tseslint.config(
-  { ignores: ["dist", "node_modules", "src/api/schema.d.ts", "src/api/options.d.ts"] },
+  { ignores: ["dist", "node_modules", "src/api/schema.d.ts"] },
   js.configs.recommended,
   {
     files: ["**/*.{ts,tsx}"],

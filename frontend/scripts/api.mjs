@@ -1,5 +1,5 @@
-// Types of the REST API and of the compiler's options, from openapi.json and options.openapi.json.
-// Refresh those two from the Python side first:  .venv/bin/python frontend/scripts/schemas.py
+// Types of the REST API from openapi.json. Refresh that from the server first, in the repository's root:
+//   .venv/bin/python -m server.openapi > frontend/openapi.json
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import openapiTS, { astToString } from "openapi-typescript"
@@ -14,11 +14,5 @@ function requireAll(document) {
   return document
 }
 
-for (const [source, target] of [
-  ["openapi.json", "src/api/schema.d.ts"],
-  ["options.openapi.json", "src/api/options.d.ts"],
-]) {
-  const ast = await openapiTS(requireAll(JSON.parse(readFileSync(at(source), "utf8"))))
-  writeFileSync(at(target), `// Generated from ${source} by \`npm run api\`; do not edit.\n\n${astToString(ast)}`)
-  console.log(`${source} -> ${target}`)
-}
+const ast = await openapiTS(requireAll(JSON.parse(readFileSync(at("openapi.json"), "utf8"))))
+writeFileSync(at("src/api/schema.d.ts"), `// Generated from openapi.json by \`npm run api\`; do not edit.\n\n${astToString(ast)}`)

@@ -229,6 +229,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/errors/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Explanation
+         * @description The meaning of an error code.
+         */
+        get: operations["getExplanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health/live": {
         parameters: {
             query?: never;
@@ -399,6 +419,13 @@ export interface components {
             limits: components["schemas"]["Limits"];
             /** Samples */
             samples: components["schemas"]["SampleInfo"][];
+            /**
+             * Options
+             * @description JSON schema of the compile options.
+             */
+            options: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Check
@@ -639,6 +666,18 @@ export interface components {
              */
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         };
+        /** Explanation */
+        Explanation: {
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /**
+             * Text
+             * @description Markdown: what it means, the usual cause, what to do.
+             */
+            text: string;
+        };
         /** FlashTotals */
         FlashTotals: {
             /** Code */
@@ -839,7 +878,10 @@ export interface components {
              * @description bytes
              */
             upload_bytes: number;
-            /** Job Seconds */
+            /**
+             * Job Seconds
+             * @description wall time of one job
+             */
             job_seconds: number;
         };
         /** MemoryInfo */
@@ -928,15 +970,17 @@ export interface components {
             /** Supported */
             supported: boolean;
         };
-        /**
-         * OperatorInfo
-         * @description An operator of models, by its own name and the names that formats give it.
-         */
+        /** OperatorInfo */
         OperatorInfo: {
             /** Name */
             name: string;
-            /** Onnx */
-            onnx: string[];
+            /** Precisions */
+            precisions: string[];
+            /**
+             * Notes
+             * @default
+             */
+            notes: string;
         };
         /** PassInfo */
         PassInfo: {
@@ -1103,8 +1147,26 @@ export interface components {
             name: string;
             /** Title */
             title: string;
-            /** Description */
+            /**
+             * Description
+             * @default
+             */
             description: string;
+            /**
+             * Flash
+             * @description bytes of flash of the emulated board
+             */
+            flash: number | null;
+            /**
+             * Ram
+             * @description bytes of RAM of the emulated board
+             */
+            ram: number | null;
+            /**
+             * Emulator
+             * @description null when the code runs on this computer
+             */
+            emulator: string | null;
         };
         /** TensorInfo */
         TensorInfo: {
@@ -1911,6 +1973,48 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getExplanation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description What went wrong. */

@@ -1,5 +1,4 @@
 /** Short names for the generated types. */
-import type { components as Options } from "./options"
 import type { components } from "./schema"
 
 type Schemas = components["schemas"]
@@ -8,7 +7,7 @@ export type Compilation = Schemas["CompilationPublic"]
 export type CompilationState = Compilation["state"]
 export type Stage = NonNullable<Compilation["stage"]>
 export type CompileError = NonNullable<Compilation["error"]>
-export type CompileOptions = Options["schemas"]["CompileOptions"]
+export type CompileOptions = Schemas["CompileOptions"]
 export type Inspection = Schemas["Inspection"]
 export type InspectionJob = Schemas["InspectionPublic"]
 export type Catalog = Schemas["Catalog"]

@@ -81,7 +81,7 @@ const STEPS: readonly [number, Intl.RelativeTimeFormatUnit][] = [
   [12, "month"],
   [Infinity, "year"],
 ]
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" })
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" })
 
 /** "2 minutes ago", seen from `now` (milliseconds). */
 export function ago(iso: string, now: number): string {

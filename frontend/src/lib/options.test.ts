@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import schemas from "../../options.openapi.json"
+import schemas from "../../openapi.json"
 import { cliText, curlText, DEFAULT_OPTIONS, outputFolder, shellQuote } from "./options"
 
 it("has the server's defaults", () => {

@@ -1,7 +1,7 @@
 /** The options of one compilation, as the browser holds them and as the command line and curl write them. */
 import type { CompileOptions } from "@/api/types"
 
-/** The server's defaults; a test compares them with options.openapi.json. */
+/** The server's defaults; a test compares them with openapi.json. */
 export const DEFAULT_OPTIONS: CompileOptions = {
   target: "cortex-m4",
   emit: "c",

@@ -15,7 +15,9 @@ export function JobTable({ jobs }: { jobs: Compilation[] }) {
         <table className={`table ${classes.table}`}>
           <thead>
             <tr>
-              <th scope="col">State</th>
+              <th scope="col" className="wide-only">
+                State
+              </th>
               <th scope="col">Model</th>
               <th scope="col" className="wide-only">
                 Target
@@ -55,13 +57,16 @@ function JobRow({ job }: { job: Compilation }) {
   const { summary } = job
   return (
     <tr className={classes.row}>
-      <td>
+      <td className="wide-only">
         <StateBadge state={job.state} />
       </td>
       <th scope="row" className={classes.model}>
         <Link to="/jobs/$id" params={{ id: job.id }} className={classes.link}>
           {job.model.name}
         </Link>
+        <span className={`${classes.extra} ${classes.narrowOnly}`}>
+          <StateBadge state={job.state} />
+        </span>
         {summary && (
           <span className={`${classes.extra} ${classes.narrowOnly}`}>
             <Bytes value={summary.flash_total} /> flash · <Bytes value={summary.ram_total} /> RAM

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react"
 import classes from "./job.module.css"
 import { LogView } from "./log-view"
 import { StageList } from "./stage-list"
-import type { Connection } from "./use-job-events"
+import type { Connection } from "@/api/follow"
 import type { Compilation } from "@/api/types"
 import type { JobProgress } from "@/lib/events"
 import { integer } from "@/lib/format"
@@ -22,7 +22,7 @@ export function LiveJob({ job, progress, connection }: Props) {
       {job.state === "queued" && <QueueNote position={job.queue_position} />}
       {live && connection === "polling" && (
         <p className={classes.note} role="status">
-          The live connection was lost; the state is read every two seconds, and the log comes back with the connection.
+          The live connection was lost; the server is asked every two seconds instead.
         </p>
       )}
       <div className={classes.live}>

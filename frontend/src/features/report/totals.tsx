@@ -25,14 +25,14 @@ export function Totals({ report }: { report: Report }) {
             <Bytes value={totals.flash.other} />
           </Part>
         </Stat>
-        <Stat name="RAM" value={<Bytes value={totals.ram.total} />} source="exact but for the stack, which is measured">
-          <Part name="arena, planned">
+        <Stat name="RAM" value={<Bytes value={totals.ram.total} />} source="arena and static exact, stack measured">
+          <Part name="arena">
             <Bytes value={totals.ram.arena} />
           </Part>
-          <Part name="static, from the ELF">
+          <Part name="static">
             <Bytes value={totals.ram.static} />
           </Part>
-          <Part name="stack, by painting">
+          <Part name="stack">
             <Bytes value={totals.ram.stack} />
           </Part>
         </Stat>
