@@ -63,7 +63,7 @@ def detect(path: Path) -> Detected:
             if head[offset : offset + len(magic)] == magic:
                 return Detected(kind, detail)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            return _zip(path, head)
+            return _zip(path)
         if _is_safetensors(head, size):
             return Detected("safetensors", "a safetensors file: weights without an architecture")
         if _is_text(head):
@@ -150,14 +150,18 @@ _REFUSALS: dict[Kind, tuple[str, str]] = {
 # -- zip ----------------------------------------------------------------------------------------------------------
 
 
-def _zip(path: Path, head: bytes) -> Detected:
+def _zip(path: Path) -> Detected:
+    """By the names of the members. A PyTorch file must also pass the strict reader, whose error says what is wrong."""
     try:
-        names = open_archive(path, path.name).members.keys()
+        return _by_names(set(open_archive(path, path.name).members))
     except ModelError:
-        if b"data.pkl" in head[:300] or b"/data.pkl" in _end_of(path):
+        found = _by_names(_names_at_end(path))
+        if found.kind == "torch":
             raise
-        return Detected("zip", "a zip archive")
+        return found
 
+
+def _by_names(names: set[str]) -> Detected:
     def any_name(pattern: str) -> bool:
         return any(re.fullmatch(pattern, name) for name in names)
 
@@ -173,10 +177,16 @@ def _zip(path: Path, head: bytes) -> Detected:
     return next((Detected(kind, detail) for holds, kind, detail in rows if holds), Detected("zip", "a zip archive"))
 
 
-def _end_of(path: Path) -> bytes:
+def _names_at_end(path: Path) -> set[str]:
+    """Names that the table of contents seems to hold, whatever else is wrong with the file: good enough for a guess."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - (1 << 17)))
-        return file.read()
+        head = file.read(300)
+        file.seek(max(0, size - (1 << 17)))
+        tail = file.read()
+    entries = (tail[m.start() : m.start() + 46 + 512] for m in re.finditer(rb"PK\x01\x02", tail))
+    names = {e[46 : 46 + int.from_bytes(e[28:30], "little")].decode("utf-8", "replace") for e in entries}
+    return names | ({"?/data.pkl"} if b"/data.pkl" in head else set())
 
 
 # -- text ---------------------------------------------------------------------------------------------------------
@@ -228,10 +238,10 @@ def _protobuf(file: BinaryIO, size: int) -> Detected:
             if not 1 <= number <= _LAST_FIELD or _ONNX_FIELDS.get(number, wire) != wire:
                 damage = f"an impossible field {number}"
                 break
+            fields.add(number)
             if end > size:
                 damage = f"it should have at least {end} bytes and has {size}"
                 break
-            fields.add(number)
     except ValueError as error:
         damage = str(error)
     if not damage and _MODEL_GRAPH in fields and fields & {1, _MODEL_OPSET}:

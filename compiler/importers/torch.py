@@ -12,8 +12,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +79,10 @@ class Opened:
 def load_torch(path: Path, shape: tuple[int, ...] | None = None, *, name: str | None = None) -> TorchModel:
     """Import a whole-model `.pth`. `shape` is needed where the layers leave it open (E0131 proposes one)."""
     opened = open_model(path, name or path.name)
-    module = build(opened.root, opened.tensors, opened.where)
-    resolved = resolve(opened.root, opened.layers, shape, opened.where)
-    exported = to_onnx(module, resolved, opened.where)
+    with _without_collector():
+        module = build(opened.root, opened.tensors, opened.where)
+        resolved = resolve(opened.root, opened.layers, shape, opened.where)
+        exported = to_onnx(module, resolved, opened.where)
     return TorchModel(exported, module, opened.root.text(), _parameters(opened.layers), resolved)
 
 
@@ -134,6 +137,18 @@ def open_model(path: Path, where: str) -> Opened:
     layers = steps(root)
     _check_bytes(layers, path, where)
     return Opened(root, layers, tensors, where)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Importing PyTorch's exporter makes a million objects that stay; looking for garbage among them costs a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _distinct(layers: list[Layer]) -> list[TensorRef]:

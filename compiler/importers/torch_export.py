@@ -56,6 +56,7 @@ def to_onnx(module: Any, shape: Shape, where: str) -> onnx.ModelProto:
             ) from error
         _fold_constants(program.model)
         model: onnx.ModelProto = program.model_proto
+    _give_output_a_node(model.graph)
     _rename(model.graph)
     model.producer_name, model.producer_version = "pytorch", ""
     return model
@@ -119,6 +120,14 @@ def _fold_constants(model: Any) -> None:
     common.RemoveUnusedFunctionsPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+
+
+def _give_output_a_node(graph: onnx.GraphProto) -> None:
+    """A model that computes nothing has its input as output; ONNX wants an operator between them."""
+    if not any(OUTPUT in node.output for node in graph.node):
+        graph.input[0].name = INPUT
+        graph.output[0].name = OUTPUT
+        graph.node.append(onnx.helper.make_node("Identity", [INPUT], [OUTPUT]))
 
 
 def _rename(graph: onnx.GraphProto) -> None:
