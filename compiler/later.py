@@ -40,7 +40,6 @@ VERBS: dict[str, str] = {
     "replay": "running a dump again",
     "backup": "copying the service's data",
     "restore": "bringing a copy back",
-    "submit": "compiling on a server",
 }
 
 

@@ -63,8 +63,8 @@ class Hub:
     def start(self) -> None:
         self._task = asyncio.create_task(self._tail(), name="event-tailer")
 
-    async def stop(self) -> None:
-        """End every stream, so that the process can."""
+    def close(self) -> None:
+        """End every stream, so that the process can. Their clients come back and resume."""
         self._closing = True
         for listener in [one for some in self._listeners.values() for one in some]:
             listener.dropped = True

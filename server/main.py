@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db.migrate()
         service.hub.start()
         yield
-        await service.hub.stop()
+        service.hub.close()
         service.bell.close()
         db.close()
 

@@ -37,11 +37,11 @@ def register(subparsers: Any) -> None:
     parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder to write; OUT.zip as well")
     parser.add_argument("--json", action="store_true", help="print report.json on standard output, and nothing else")
     parser.add_argument("--keep-build", action="store_true", help="keep the build folder, and say where it is")
-    _add_options(parser)
-    _add_later(parser)
+    add_options(parser)
+    add_later(parser)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """One flag per field of `CompileOptions`; the help is the field's description."""
     fields = CompileOptions.model_fields
 
@@ -70,7 +70,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-run", action="store_true", help="build only: nothing is run, counted or compared")
 
 
-def _add_later(parser: argparse.ArgumentParser) -> None:
+def add_later(parser: argparse.ArgumentParser) -> None:
     """What the contract names for later versions; giving one is an error with a code, not a typing error."""
     group = parser.add_argument_group("options of later versions, refused now")
     shapes: dict[str, Setting] = {

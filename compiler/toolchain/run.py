@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -131,13 +132,23 @@ def _limited(limits: Limits) -> Iterator[str]:
     if prlimit is None:
         return
     yield prlimit
-    yield "--core=0"
-    # Should we be killed ourselves, nobody is left to end the tool: then this does.
-    yield f"--cpu={math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1}"
-    yield f"--fsize={limits.file}"
-    if limits.memory is not None:
-        yield f"--as={limits.memory}"
+    wanted = {
+        "core": (resource.RLIMIT_CORE, 0),
+        # Should we be killed ourselves, nobody is left to end the tool: then this does.
+        "cpu": (resource.RLIMIT_CPU, math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1),
+        "fsize": (resource.RLIMIT_FSIZE, limits.file),
+        "as": (resource.RLIMIT_AS, limits.memory),
+    }
+    for name, (kind, value) in wanted.items():
+        if value is not None:
+            yield f"--{name}={_at_most(kind, value)}"
     yield "--"
+
+
+def _at_most(kind: int, value: int) -> int:
+    """`value`, or the limit that already holds for us: a confined process may not raise it."""
+    hard = resource.getrlimit(kind)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 @cache
