@@ -142,9 +142,25 @@ class _Lowering:
             views.append(View(U8, (schedule.scratch_bytes,), (1,), buffer))
             buffers.append(buffer)
             arguments.append(Argument("scratch", offset=self.plan.offsets[f"{node.output.name}:scratch"]))
-        schedule.lower(k, *views)
+        lowering = schedule.lower
+        if schedule.backward is not None and self._runs_backward(node, schedule):
+            lowering = schedule.backward
+        lowering(k, *views)
         function = k.function("", buffers, (_doc(node),))
         return _Lowered(self._shared(function, node), tuple(arguments), tuple(new))
+
+    def _runs_backward(self, node: Node, schedule: Schedule) -> bool:
+        """Does the plan let the output overlap an input in the way that only the downward kernel bears?"""
+        y = self.slot(node.output)
+        for i, allowed in schedule.overlap.items():
+            v = node.inputs[i]
+            if v is None or v.name not in self.live.home or allowed.backward is None:
+                continue
+            x = self.slot(v)
+            apart = x.offset + x.size <= y.offset or y.offset + y.size <= x.offset
+            if not apart and not replace(allowed, backward=None).allows(y.offset, x.offset):
+                return True
+        return False
 
     def _runtime(self, v: Value, name: str) -> tuple[View, Argument]:
         kind = type_of(v.type.dtype if v.type.dtype != "bool" else "uint8")

@@ -89,10 +89,12 @@ class KernelPrinter:
                 yield f"/* {comment(text)} */"
             case For(var, start, stop, body, _, step):
                 low, high = self._interval(start), self._interval(stop)
-                i, advance = var.name, "++" if step == 1 else f" += {step}"
+                i, advance = var.name, "++" if step == 1 else "--" if step == -1 else f" += {step}"
+                if step < -1:
+                    advance = f" -= {-step}"
                 begin, end = self._expr(start)[0], self._expr(stop)[0]
-                self._ranges[i] = (low[0], max(low[0], high[1] - 1))
-                yield f"for (int32_t {i} = {begin}; {i} < {end}; {i}{advance}) {{"
+                self._ranges[i] = (low[0], max(low[0], high[1] - 1)) if step > 0 else (min(low[0], high[0] + 1), low[1])
+                yield f"for (int32_t {i} = {begin}; {i} {'<' if step > 0 else '>'} {end}; {i}{advance}) {{"
                 yield from _indent(self._body(body))
                 yield "}"
             case If(condition, then, otherwise):

@@ -18,20 +18,52 @@ from compiler.graph.types import Array
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """How an output may share memory with an input; distances in bytes from one's start to the other's.
+
+    `exact`: both at the very same place. `forward`: the input starts at least so far behind the output, so that a
+    kernel running upwards writes only what it has read. `backward`: the output starts at least so far behind the
+    input, for a kernel running downwards. None: not possible.
+    """
+
+    exact: bool = False
+    forward: int | None = None
+    backward: int | None = None
+
+    def allows(self, output: int, source: int) -> bool:
+        return (
+            (self.exact and output == source)
+            or (self.forward is not None and source - output >= self.forward)
+            or (self.backward is not None and output - source >= self.backward)
+        )
+
+    def both(self, other: Overlap) -> Overlap:
+        """What satisfies two uses of the same memory."""
+
+        def larger(a: int | None, b: int | None) -> int | None:
+            return None if a is None or b is None else max(a, b)
+
+        return Overlap(
+            self.exact and other.exact, larger(self.forward, other.forward), larger(self.backward, other.backward)
+        )
+
+
+@dataclass(frozen=True)
 class Schedule:
     """One way to run a node.
 
     `lower(k, *views)` gets the node's inputs in order (None where absent), then its outputs, then scratch when
-    `scratch_bytes` is not 0. `packed` replaces constant inputs by arrays in the order the kernel reads them.
-    `overlap` maps an input's index to the smallest distance in bytes from the output's start to the input's start
-    at which both may share memory: 0 is in place, a positive number lets the output run behind the reads.
+    `scratch_bytes` is not 0. `backward` is the same kernel running from the last element to the first, for the plans
+    that need it. `packed` replaces constant inputs by arrays in the order the kernel reads them. `overlap` says for
+    each input how the output may share its memory.
     """
 
     name: str
     lower: Callable[..., None]
     packed: Mapping[int, Array] = field(default_factory=dict)
     scratch_bytes: int = 0
-    overlap: Mapping[int, int] = field(default_factory=dict)
+    overlap: Mapping[int, Overlap] = field(default_factory=dict)
+    backward: Callable[..., None] | None = None
     cost: float = 1e9  # estimated instructions; the smallest wins
     family: str = "generic"
 

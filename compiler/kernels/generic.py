@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.graph.graph import Node
-from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.base import Overlap, Schedule, Situation
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
@@ -15,5 +15,5 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         x = node.inputs[index]
         alike = x is not None and x.type.bytes == y.bytes and x.type.shape == y.shape and x.type.strides == y.strides
         if alike and len(node.outputs) == 1:
-            overlap[index] = 0
+            overlap[index] = Overlap(exact=True, forward=0)
     return [Schedule("generic", node.op.lower, overlap=overlap)]

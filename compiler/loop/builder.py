@@ -131,8 +131,13 @@ class Kernel:
             self._blocks.pop()
 
     @contextmanager
-    def loop(self, stop: Operand, name: str = "i", start: Operand = 0, step: int = 1) -> Iterator[Expr]:
-        """`for name in range(start, stop, step)`; a loop of one round becomes a plain block."""
+    def loop(
+        self, stop: Operand, name: str = "i", start: Operand = 0, step: int = 1, down: bool = False
+    ) -> Iterator[Expr]:
+        """`for name in range(start, stop, step)`; a loop of one round becomes a plain block.
+
+        `down` takes the same values from the last to the first; its bounds must be numbers.
+        """
         low = start if isinstance(start, Expr) else Const(start)
         high = stop if isinstance(stop, Expr) else Const(stop)
         once = isinstance(low, Const) and isinstance(high, Const) and 0 < int(high.value) - int(low.value) <= step
@@ -142,6 +147,10 @@ class Kernel:
         var = Var(self.fresh(name))
         with self.block() as body:
             yield var
+        if down:
+            assert isinstance(low, Const) and isinstance(high, Const)
+            values = range(int(low.value), int(high.value), step)
+            low, high, step = Const(values[-1] if values else 0), Const(values[0] - 1 if values else 0), -step
         self.emit(For(var, low, high, tuple(body), step=step))
         self._names.discard(var.name)  # siblings may use the name again
 

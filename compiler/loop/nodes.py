@@ -298,7 +298,7 @@ Body = tuple[Stmt, ...]
 
 @dataclass(frozen=True)
 class For(Stmt):
-    """`for var in range(start, stop)`; the bounds are evaluated once."""
+    """`for var in range(start, stop, step)`; the bounds are evaluated once; a negative step counts down."""
 
     var: Var
     start: Expr

@@ -52,7 +52,7 @@ class _Checker:
                 case For(var, start, stop, inner, _, step):
                     self.expr(start, scope, buffers)
                     self.expr(stop, scope, buffers)
-                    self.expect(step > 0, "a loop does not advance")
+                    self.expect(step != 0, "a loop does not advance")
                     self.body(inner, {**scope, var.name: var.type}, buffers)
                 case If(condition, then, otherwise):
                     self.expect(self.expr(condition, scope, buffers).bits == 1, "a condition is not i1")

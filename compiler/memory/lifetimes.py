@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compiler.graph.graph import Graph, Node
-from compiler.kernels.base import Schedule
+from compiler.kernels.base import Overlap, Schedule
 
 ALIGN = 8  # bytes; every buffer starts at a multiple
 
@@ -15,15 +15,15 @@ ALIGN = 8  # bytes; every buffer starts at a multiple
 class Life:
     """A buffer and the layers during which its bytes must not change.
 
-    `first` is the layer that writes it (-1 for an input of the model), `last` the last that reads it. `may_follow`
-    maps buffers that this one, an output, may share memory with to the distance their start must keep behind its own.
+    `first` is the layer that writes it (-1 for an input of the model), `last` the last that reads it. `may_share`
+    says with which inputs of that layer this buffer, its output, may share memory, and how.
     """
 
     name: str
     size: int
     first: int
     last: int
-    may_follow: Mapping[str, int] = field(default_factory=dict)
+    may_share: Mapping[str, Overlap] = field(default_factory=dict)
     scratch: bool = False
 
 
@@ -47,7 +47,7 @@ def liveness(graph: Graph, schedules: Mapping[str, Schedule]) -> Liveness:
     first: dict[str, int] = {v.name: -1 for v in graph.inputs}
     last: dict[str, int] = {v.name: -1 for v in graph.inputs}
     size: dict[str, int] = {v.name: v.type.bytes for v in graph.inputs}
-    may: dict[str, dict[str, int]] = {}
+    may: dict[str, dict[str, Overlap]] = {}
     scratch: list[Life] = []
     now = -1
     for node in graph.nodes:
@@ -72,17 +72,18 @@ def liveness(graph: Graph, schedules: Mapping[str, Schedule]) -> Liveness:
     return Liveness(tuple([*lives, *scratch]), tuple(layers), home)
 
 
-def _sharing(graph: Graph, node: Node, schedule: Schedule, home: Mapping[str, str]) -> dict[str, int]:
-    """Buffers the output may overlap: inputs that die here, read only where the schedule allows it."""
-    result: dict[str, int] = {}
-    for i, distance in schedule.overlap.items():
+def _sharing(graph: Graph, node: Node, schedule: Schedule, home: Mapping[str, str]) -> dict[str, Overlap]:
+    """Buffers the output may overlap, for all the ways in which this node reads them."""
+    result: dict[str, Overlap] = {}
+    for i, allowed in schedule.overlap.items():
         x = node.inputs[i]
         if x is None or x.name not in home:
             continue
         others = [j for j, v in enumerate(node.inputs) if j != i and v is not None and home.get(v.name) == home[x.name]]
-        if all(j in schedule.overlap for j in others):
-            distances = [schedule.overlap[j] for j in (i, *others)]
-            result[home[x.name]] = max(distances)
+        for j in others:
+            allowed = allowed.both(schedule.overlap.get(j, Overlap()))
+        if allowed != Overlap():
+            result[home[x.name]] = allowed
     return result
 
 
@@ -95,13 +96,24 @@ def needed_at(lives: Sequence[Life], layer: int) -> int:
         if b.first != layer:
             continue
         savings = [0]
-        for name, distance in b.may_follow.items():
+        for name, allowed in b.may_share.items():
             other = by_name.get(name)
             if other is not None and other.last == layer:
-                together = max(aligned(b.size), aligned(max(0, distance)) + aligned(other.size))
-                savings.append(aligned(b.size) + aligned(other.size) - together)
+                savings.append(aligned(b.size) + aligned(other.size) - _together(b.size, other.size, allowed))
         total -= max(savings)
     return total
+
+
+def _together(output: int, source: int, allowed: Overlap) -> int:
+    """The smallest span that holds both."""
+    spans = [aligned(output) + aligned(source)]
+    if allowed.exact:
+        spans.append(max(aligned(output), aligned(source)))
+    if allowed.forward is not None:
+        spans.append(max(aligned(output), aligned(max(0, allowed.forward)) + aligned(source)))
+    if allowed.backward is not None:
+        spans.append(max(aligned(source), aligned(max(0, allowed.backward)) + aligned(output)))
+    return min(spans)
 
 
 def aligned(size: int) -> int:

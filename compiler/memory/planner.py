@@ -1,7 +1,7 @@
 """Where each buffer lies in the arena.
 
 - Buffers whose lives meet must not share bytes, with one exception: an output may overlap an input that dies in the
-  same layer, where the schedule names the distance at which its writes stay behind its reads.
+  same layer, in the ways the schedule names: at the same place, or at a distance at which writes follow reads.
 - Best fit: buffers are placed one by one at the lowest offset that is free, over several orders (size, time, area).
 - The best plan is improved by a bounded, seeded search that moves buffers within the order, until it meets the bound.
 - `check` proves the result from the lives alone; it is run on every plan.
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.errors import CompilerBug
+from compiler.kernels.base import Overlap
 from compiler.memory.lifetimes import ALIGN, Life, aligned, needed_at
 
 _SEARCH_STEPS = 400
@@ -75,29 +76,39 @@ def _place(order: Sequence[Life]) -> dict[str, int]:
         for p in near:
             at = offsets[p.name]
             choices.add(at + aligned(p.size))
-            if (d := _distance(b, p)) is not None:  # b is the output, p its input
-                choices.add(max(0, (at - d) // ALIGN * ALIGN))
-            if (d := _distance(p, b)) is not None:
-                choices.add(at + aligned(max(0, d)))
+            if (share := _sharing(b, p)) is not None:  # b is the output, p its input
+                choices.update(_near(at, share.backward, share.forward))
+            if (share := _sharing(p, b)) is not None:
+                choices.update(_near(at, share.forward, share.backward))
         offsets[b.name] = next(c for c in sorted(choices) if all(_apart(b, c, p, offsets[p.name]) for p in near))
         placed.append(b)
     return offsets
 
 
-def _distance(output: Life, source: Life) -> int | None:
-    """How far behind the output's start the input must start for them to overlap; None when they must not."""
+def _near(at: int, above: int | None, below: int | None) -> set[int]:
+    """Aligned places around `at`: the same, and at the distances that are allowed above and below."""
+    places = {at}
+    if above is not None:
+        places.add(at + aligned(max(0, above)))
+    if below is not None and at - below >= 0:
+        places.add((at - max(0, below)) // ALIGN * ALIGN)
+    return places
+
+
+def _sharing(output: Life, source: Life) -> Overlap | None:
+    """How the two may overlap; None when they must not."""
     if output.first != source.last:
         return None
-    return output.may_follow.get(source.name)
+    return output.may_share.get(source.name)
 
 
 def _apart(a: Life, at_a: int, b: Life, at_b: int) -> bool:
     """May both lie there? Disjoint, or an output running behind an input."""
     if at_a + a.size <= at_b or at_b + b.size <= at_a:
         return True
-    if (d := _distance(a, b)) is not None and at_b >= at_a + d:
+    if (share := _sharing(a, b)) is not None and share.allows(at_a, at_b):
         return True
-    return (d := _distance(b, a)) is not None and at_a >= at_b + d
+    return (share := _sharing(b, a)) is not None and share.allows(at_b, at_a)
 
 
 def check(result: Plan) -> None:

@@ -8,14 +8,14 @@ memory order. 1x1 convolutions without stride see the image as one long row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
 
 from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
-from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.base import Overlap, Schedule, Situation
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, Operand, maximum, minimum, select
@@ -130,11 +130,13 @@ def _schedule(node: Node, g: Geometry, w: Array, shape: TileShape) -> Schedule:
         packed = fill(w.reshape(-1)[0], "float32", (w.size,))
     else:
         packed = pack_outputs(np.transpose(cube, order).reshape(g.outputs, -1), shape.outputs)
-    overlap = {i: 0 for i in node.op.in_place() if alike(node, i)}
-    overlap[0] = _distance(g, shape)
+    overlap = {i: Overlap(exact=True) for i in node.op.in_place() if alike(node, i)}
+    overlap[0] = _overlap(g, shape)
+    kernel = _ConvKernel(node.op, g, shape)
     return Schedule(
         f"{'matrix' if g.pointwise else 'direct'} {shape}",
-        _ConvKernel(node.op, g, shape).lower,
+        kernel.lower,
+        backward=replace(kernel, down=True).lower,
         packed={1: packed},
         overlap=overlap,
         cost=_cost(g, shape),
@@ -147,28 +149,34 @@ def alike(node: Node, index: int) -> bool:
     return (x.shape, x.strides, x.dtype) == (y.shape, y.strides, y.dtype)
 
 
-def _distance(g: Geometry, shape: TileShape) -> int:
-    """Bytes that the input must start behind the output, so that rows are written only once they are not read again.
-
-    Rows (pixel blocks, when pointwise) are finished one after another; what is written when row r is done must end
-    before the first input row that row r still reads.
-    """
+def _overlap(g: Geometry, shape: TileShape) -> Overlap:
+    """Rows (pixel blocks, when pointwise) are finished one after another, upwards or downwards."""
     if g.batch > 1:
-        return g.batch * g.outputs * g.out_height * g.out_width * 4
+        return Overlap()
     if g.pointwise:
         pixels = g.height * g.width
         starts = np.arange(0, pixels, shape.positions, dtype=np.int64)
         ends = np.minimum(starts + shape.positions, pixels)
-        return int((ends * g.outputs - starts * g.channels).max()) * 4
-    return row_distance(g)
+        forward = (ends * g.outputs - starts * g.channels).max()
+        backward = (ends * g.channels - starts * g.outputs).max()
+        return Overlap(forward=int(forward) * 4, backward=int(backward) * 4)
+    return row_overlap(g)
 
 
-def row_distance(g: Geometry) -> int:
-    """The same for kernels that finish one output row after another and read the window's rows while they do."""
+def row_overlap(g: Geometry) -> Overlap:
+    """For kernels that read the window's rows while they write one output row.
+
+    Upwards: what is written when row r is done must end before the first input row that row r reads. Downwards: row r
+    must start behind the last input row that it reads.
+    """
     rows = np.arange(g.out_height, dtype=np.int64)
-    written = (rows + 1) * g.out_width * g.outputs
-    read = np.maximum(0, rows * g.stride_y - g.top) * g.row_step
-    return int((written - read).max()) * 4
+    out_row = g.out_width * g.outputs
+    first = np.maximum(0, rows * g.stride_y - g.top) * g.row_step
+    last = np.minimum(g.height, rows * g.stride_y - g.top + (g.rows - 1) * g.dilation_y + 1) * g.row_step
+    planes = 0 if g.channels_last else (g.channels - 1) * g.channel_step
+    forward = ((rows + 1) * out_row - first).max()
+    backward = (last + planes - rows * out_row).max()
+    return Overlap(forward=int(forward) * 4, backward=int(backward) * 4)
 
 
 def _cost(g: Geometry, shape: TileShape) -> float:
@@ -193,10 +201,17 @@ def _cost(g: Geometry, shape: TileShape) -> float:
     return float(inner + setup + (tiled + rest) * g.outputs * 6)
 
 
+@dataclass(frozen=True)
 class _ConvKernel:
-    def __init__(self, op: Conv, g: Geometry, shape: TileShape) -> None:
-        self.op, self.g, self.shape = op, g, shape
-        self.window = g.rows * g.columns * g.channels
+    op: Conv
+    g: Geometry
+    shape: TileShape
+    down: bool = False  # from the last row to the first
+
+    @property
+    def window(self) -> int:
+        """Elements of one output's weights."""
+        return self.g.rows * self.g.columns * self.g.channels
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
@@ -223,11 +238,17 @@ class _ConvKernel:
 
             self._blocks(k, body)
 
-        with k.loop(pixels - pixels % step, "m", step=step) as m:
-            block(m, step)
-        if pixels % step:
-            with k.loop(pixels, "m", start=pixels - pixels % step) as m:
+        def tiles() -> None:
+            with k.loop(pixels - pixels % step, "m", step=step, down=self.down) as m:
+                block(m, step)
+
+        def rest() -> None:
+            with k.loop(pixels, "m", start=pixels - pixels % step, down=self.down) as m:
                 block(m, 1)
+
+        for part in (rest, tiles) if self.down else (tiles, rest):
+            if part is tiles or pixels % step:
+                part()
 
     def _blocks(self, k: Kernel, body: Callable[[Expr, int], None]) -> None:
         """`body(o, outputs)` for every block of output channels."""
@@ -253,7 +274,7 @@ class _ConvKernel:
         step = self.shape.positions
         tiled = first + (last - first) // step * step
         left_over = first + g.out_width - tiled
-        with k.loop(g.batch, "n") as n, k.loop(g.out_height, "oy") as oy:
+        with k.loop(g.batch, "n") as n, k.loop(g.out_height, "oy", down=self.down) as oy:
             image = k.window("image", x, n * (g.channels * g.height * g.width))
             low = high = None
             top: Expr = oy * g.stride_y - g.top

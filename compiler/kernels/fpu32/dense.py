@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from compiler.graph.graph import Node
-from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.base import Overlap, Schedule, Situation
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Const, Expr, Operand
@@ -32,7 +32,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
                 f"rows {shape}",
                 kernel.lower,
                 packed={1: pack_outputs(w, shape.outputs)},
-                overlap={i: 0 for i in node.op.in_place() if _alike(node, i)},
+                overlap={i: Overlap(exact=True) for i in node.op.in_place() if _alike(node, i)},
                 cost=cost,
                 family="fpu32",
             )

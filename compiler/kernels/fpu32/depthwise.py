@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from compiler.graph.graph import Node
-from compiler.kernels.base import Schedule, Situation
-from compiler.kernels.fpu32.conv import Geometry, alike, row_distance
+from compiler.kernels.base import Overlap, Schedule, Situation
+from compiler.kernels.fpu32.conv import Geometry, alike, row_overlap
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
 from compiler.ops.conv import Conv
@@ -31,13 +32,16 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     if g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
         return []
     width = _group_width(g)
-    overlap = {i: 0 for i in op.in_place() if alike(node, i)}
-    overlap[0] = row_distance(g)
+    overlap = {i: Overlap(exact=True) for i in op.in_place() if alike(node, i)}
+    overlap[0] = row_overlap(g)
+    unrolled = situation.objective != "size" and g.rows * g.columns * width <= _UNROLLED
+    kernel = _Depthwise(op, g, width, unrolled)
     macs = g.out_height * g.out_width * g.outputs * g.rows * g.columns
     return [
         Schedule(
             f"columns x{width}",
-            _Depthwise(op, g, width, situation.objective == "size").lower,
+            kernel.lower,
+            backward=replace(kernel, down=True).lower,
             overlap=overlap,
             cost=3.7 * macs,
             family="fpu32",
@@ -53,16 +57,19 @@ def _group_width(g: Geometry) -> int:
     return min(range(4, 7), key=lambda p: ((last - first) % p, -p))
 
 
+@dataclass(frozen=True)
 class _Depthwise:
-    def __init__(self, op: Conv, g: Geometry, width: int, small: bool) -> None:
-        self.op, self.g, self.width = op, g, width
-        self.unrolled = not small and g.rows * g.columns * width <= _UNROLLED
+    op: Conv
+    g: Geometry
+    width: int
+    unrolled: bool
+    down: bool = False  # from the last row to the first
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
         g = self.g
         sticks_out = g.top or (g.out_height - 1) * g.stride_y - g.top + (g.rows - 1) * g.dilation_y >= g.height
-        with k.loop(g.out_height, "oy") as oy:
+        with k.loop(g.out_height, "oy", down=self.down) as oy:
             top = k.let("top", oy * g.stride_y - g.top) if sticks_out else oy * g.stride_y
             line = k.window("line", y, oy * (g.out_width * g.outputs))
             lines = [k.window("rest", v, oy * (g.out_width * g.outputs)) if v.size == y.size else v for v in more]
