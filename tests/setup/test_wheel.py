@@ -7,12 +7,15 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.needs import ROOT
 
 PACKAGES = ("compiler", "server", "worker")
 NOT_SHIPPED = {".pyc"}
 
 
+@pytest.mark.slow
 def test_every_file_of_the_packages_and_the_pages_is_in_the_wheel(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for package in PACKAGES:
