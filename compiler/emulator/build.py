@@ -12,11 +12,13 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from compiler.emulator.protocol import subject_header, subject_tables
+from compiler.errors import CompilerBug, ToolError
 from compiler.options import CompileOptions
 from compiler.targets.base import Region, Target
 from compiler.toolchain.archive import archive
 from compiler.toolchain.compiler import Compiler, compile_c
 from compiler.toolchain.link import link
+from compiler.toolchain.run import FAILED
 from compiler.toolchain.select import select
 from compiler.toolchain.sizes import Sizes, firmware_sizes, object_sizes
 from compiler.trace import Trace
@@ -24,6 +26,7 @@ from compiler.trace import Trace
 if TYPE_CHECKING:
     from compiler.program import Program
 
+REJECTED = "E0705"
 STACK_BYTES = 16 * 1024  # at least this much is left for the stack of harness and model
 HARNESS_FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-fno-common")
 SUPPORT_FLAGS = (*HARNESS_FLAGS, "-fno-builtin")
@@ -75,14 +78,7 @@ def build(
         (workdir / path).parent.mkdir(parents=True, exist_ok=True)
         (workdir / path).write_bytes(data)
     object_path = f"lib/{target.name}/{program.name}.o"
-    compile_c(
-        compiler,
-        f"src/{program.name}.c",
-        object_path,
-        flags=flags,
-        workdir=workdir,
-        include=("include", "src"),
-    )
+    _compile_model(compiler, program.name, object_path, flags, workdir)
     data = (workdir / object_path).read_bytes()
     if trace is not None:
         trace.log(f"{compiler.label} {compiler.tool.version} {' '.join(flags)}: {len(data)} bytes")
@@ -109,6 +105,16 @@ def build(
         harness=harness,
         predicts=predict is not None,
     )
+
+
+def _compile_model(compiler: Compiler, name: str, output: str, flags: tuple[str, ...], workdir: Path) -> None:
+    try:
+        compile_c(compiler, f"src/{name}.c", output, flags=flags, workdir=workdir, include=("include", "src"))
+    except ToolError as error:
+        if error.code != FAILED or " error: " not in error.facts.get("it said", ""):
+            raise  # out of memory, killed: not the source's fault
+        facts = {"compiler": f"{compiler.label} {compiler.tool.version}", **error.facts}
+        raise CompilerBug(REJECTED, "the C compiler rejects the generated code", facts=facts) from error
 
 
 def predict_shape(name: str, header: str) -> tuple[int, int, int] | None:

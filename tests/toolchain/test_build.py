@@ -11,7 +11,7 @@ import pytest
 
 from compiler.emulator.build import build
 from compiler.emulator.measure import run
-from compiler.errors import ModelError, ToolError
+from compiler.errors import CompilerBug, ModelError, ToolError
 from compiler.options import CompileOptions
 from compiler.targets import target
 from compiler.targets.base import Gcc
@@ -80,8 +80,9 @@ def test_the_objective_decides_the_flags(tmp_path: Path) -> None:
 
 @pytest.mark.needs_gcc_arm
 def test_a_source_that_does_not_compile(tmp_path: Path) -> None:
-    with pytest.raises(ToolError) as caught:
+    with pytest.raises(CompilerBug) as caught:
         build(tiny.program(), tiny.sources(source="int x = ;"), M4, CompileOptions(), tmp_path)
+    assert caught.value.code == "E0705"
     assert "src/model.c:1" in caught.value.facts["it said"]
     assert str(tmp_path) not in str(caught.value)
 

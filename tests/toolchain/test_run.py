@@ -88,6 +88,12 @@ def test_file_limit(tmp_path: Path) -> None:
     assert (tmp_path / "x").stat().st_size <= 2**16
 
 
+def test_an_orphan_is_bounded_by_its_processor_time(tmp_path: Path) -> None:
+    script = "import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    seconds = int(run_tool([*PYTHON, script], cwd=tmp_path, limits=Limits(seconds=10)).stdout)
+    assert 10 < seconds <= 10 * (os.cpu_count() or 1) + 1
+
+
 def test_the_callers_environment_stays_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_CALLER", "1")
     outcome = run_tool([*PYTHON, "import os; print(sorted(os.environ))"], cwd=tmp_path)
