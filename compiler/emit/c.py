@@ -88,9 +88,9 @@ def predictable(program: Program) -> tuple[int, int, int] | None:
     x, y = program.inputs[0], program.outputs[0]
     if (x.dtype, y.dtype) != ("float32", "float32") or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
         return None
-    shape = x.shape[1:] if len(x.shape) > 1 else x.shape
-    if x.shape[0] != 1 and len(x.shape) > 1:
+    if len(x.shape) > 1 and x.shape[0] != 1:
         return None
+    shape = x.shape[1:] if len(x.shape) > 1 else x.shape
     match shape:
         case (n,):
             return 1, n, 1

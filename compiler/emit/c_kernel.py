@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from compiler.emit.literals import c_type, number
 from compiler.errors import CompilerBug
+from compiler.loop.analysis import written_buffers
 from compiler.loop.nodes import (
     Apply,
     Assign,
@@ -62,7 +64,8 @@ class KernelPrinter:
         """The definition of `f`; kernels and scalar functions alike."""
         self._ranges: dict[str, Interval] = {}
         result = "void" if f.result is None else c_type(f.result.type)
-        params = [parameter(b) for b in f.buffers] + [f"{c_type(v.type)} {v.name}" for v in f.scalars]
+        self._written = written_buffers(f.body)
+        params = [parameter(b, b.name in self._written) for b in f.buffers] + [f"{c_type(v.type)} {v.name}" for v in f.scalars]
         lines = [f"/* {f.doc[0]}" if f.doc else ""]
         if f.doc:
             lines += [f" * {line}" for line in f.doc[1:]]
@@ -120,7 +123,7 @@ class KernelPrinter:
             case Store(buffer, index, value):
                 yield f"{buffer.name}[{self._expr(index)[0]}] = {self._expr(value)[0]};"
             case Window(buffer, base, offset):
-                const = "const " if buffer.const else ""
+                const = "" if buffer.name in self._written else "const "
                 yield f"{const}{c_type(buffer.type)} *{buffer.name} = {base.name} + {self._wrapped(offset, 11)};"
             case Call(function, buffers, scalars):
                 self.functions.setdefault(function.name, function)
@@ -202,7 +205,7 @@ class KernelPrinter:
             sign = {"and": "&&", "or": "||", "xor": "!="}[op]
             return f"({self._expr(a)[0]}) {sign} ({self._expr(b)[0]})", 3
         if kind.is_float or op in ("and", "or", "xor") and kind.bits >= 32:
-            if op == "add" and isinstance(b, Const) and kind.is_float and b.value < 0:
+            if op == "add" and isinstance(b, Const) and kind.is_float and -inf < b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-b.value, kind.numpy)}", 11
             return f"{self._wrapped(a, precedence)} {_SIGN[op]} {self._wrapped(b, precedence + 1)}", precedence
         return self._integer(e, op, a, b, precedence)
@@ -317,9 +320,11 @@ def _in_range(interval: Interval, kind: Type) -> bool:
     return low <= interval[0] and interval[1] <= high
 
 
-def parameter(b: Buffer) -> str:
+def parameter(b: Buffer, written: bool) -> str:
     """Constants are `restrict`: nothing ever writes them. Tensors may overlap on purpose, see the memory plan."""
-    return f"const {c_type(b.type)} *restrict {b.name}" if b.const else f"{c_type(b.type)} *{b.name}"
+    if b.const:
+        return f"const {c_type(b.type)} *restrict {b.name}"
+    return f"{'' if written else 'const '}{c_type(b.type)} *{b.name}"
 
 
 def comment(text: str) -> str:

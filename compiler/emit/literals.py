@@ -39,12 +39,26 @@ def number(value: float | int | np.generic, dtype: str) -> str:
     return str(integer) + _SUFFIX.get(dtype, "")
 
 
+def _texts(flat: Array) -> list[str]:
+    """One literal for each element. numpy prints floats with the fewest digits that read back as the same bits."""
+    dtype = str(flat.dtype)
+    if dtype not in ("float32", "float64"):
+        return [number(v, dtype) for v in flat]
+    suffix = "f" if dtype == "float32" else ""
+    texts = [t + suffix for t in flat.astype("U32").tolist()]
+    if not np.isfinite(flat).all():  # an initializer cannot call a helper
+        special = {"NAN": f"(0.0{suffix} / 0.0{suffix})", "INFINITY": f"(1.0{suffix} / 0.0{suffix})"}
+        special["-INFINITY"] = "-" + special["INFINITY"]
+        for i in np.flatnonzero(~np.isfinite(flat)):
+            texts[i] = special[number(flat[i], dtype)]
+    return texts
+
+
 def rows(array: Array, indent: str = "    ", width: int = 112) -> Iterator[str]:
     """The elements of an array, comma separated, as many on a line as fit."""
-    dtype = str(array.dtype)
     line = indent
-    for value in array.reshape(-1):
-        item = number(value, dtype) + ","
+    for text in _texts(array.reshape(-1)):
+        item = text + ","
         if len(line) + len(item) + 1 > width and line != indent:
             yield line.rstrip()
             line = indent

@@ -57,7 +57,8 @@ class View:
     def index(self, *indices: Operand) -> Expr:
         assert len(indices) == len(self.shape), f"{len(indices)} indices for {self.shape}"
         total = self.base
-        for i, stride, n in zip(indices, self.strides, self.shape, strict=True):
+        axes = sorted(zip(indices, self.strides, self.shape, strict=True), key=lambda a: -a[1])
+        for i, stride, n in axes:  # the outermost first: so people read addresses
             if n != 1 or (isinstance(i, int) and i != 0):
                 total = total + (i if isinstance(i, Expr) else Const(i)) * stride
         return total
