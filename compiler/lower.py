@@ -39,7 +39,14 @@ def lower(
     }
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
-    return _Lowering(graph, schedules, live, plan(live.lives, len(live.layers))).program(name)
+    return lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name)
+
+
+def lower_planned(
+    graph: Graph, schedules: Mapping[str, Schedule], live: Liveness, where: Plan, name: str = "model"
+) -> Program:
+    """The kernels for schedules and a memory plan that are given."""
+    return _Lowering(graph, schedules, live, where).program(name)
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ class _Lowering:
             kernel=lowered.function.name,
             schedule=schedule.name,
             arguments=lowered.arguments,
-            macs=node.op.macs(*node.inputs, outputs=node.outputs),
+            macs=node.macs,
             parameters=sum(int(a.size) for v in node.present if (a := self.graph.constant(v)) is not None),
             constants=lowered.constants,
         )
@@ -171,8 +178,9 @@ class _Lowering:
         """A constant operand: one value is printed where it is used, anything else becomes an array."""
         dtype = "uint8" if array.dtype == np.bool_ else str(array.dtype)
         kind, strides = type_of(dtype), _row_major(array.shape)
-        if array.size == 1 or is_fill(array):
-            return View(kind, array.shape, (0,) * array.ndim, None, value=array.reshape(-1)[0].item()), None, []
+        if array.size <= 1 or is_fill(array):
+            value = array.reshape(-1)[0].item() if array.size else 0
+            return View(kind, array.shape, (0,) * array.ndim, None, value=value), None, []
         packed = np.ascontiguousarray(array)
         content = hashlib.sha256(packed.view(np.uint8).reshape(-1)).hexdigest() + dtype
         added = []
@@ -258,9 +266,8 @@ def _dims(v: Value) -> str:
 
 def _doc(node: Node) -> str:
     x, y = node.present[0], node.output
-    macs = node.op.macs(*node.inputs, outputs=node.outputs)
     text = f"{op_text(node.op)}: {'x'.join(map(str, x.shape))} -> {'x'.join(map(str, y.shape))}"
-    return text + (f", {macs:,} MACs" if macs else "")
+    return text + (f", {node.macs:,} MACs" if node.macs else "")
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

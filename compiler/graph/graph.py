@@ -50,6 +50,10 @@ class Node:
         return value
 
     @property
+    def macs(self) -> int:
+        return self.op.macs(self.inputs, self.outputs)
+
+    @property
     def present(self) -> tuple[Value, ...]:
         return tuple(v for v in self.inputs if v is not None)
 
@@ -124,7 +128,7 @@ class Graph:
         return self.with_nodes(reversed(kept), {k: a for k, a in self.constants.items() if k in needed})
 
     def macs(self) -> int:
-        return sum(n.op.macs(*n.inputs, outputs=n.outputs) for n in self.nodes)
+        return sum(n.macs for n in self.nodes)
 
     def parameters(self) -> int:
         return sum(int(a.size) for a in self.constants.values())

@@ -33,9 +33,5 @@ def _node(node: Node) -> str:
 
 def op_text(op: Op) -> str:
     """`Conv(strides=(2, 2))`: the fields that differ from their defaults."""
-    shown = [
-        f"{f.name}={getattr(op, f.name)}"
-        for f in fields(op)  # type: ignore[arg-type]
-        if getattr(op, f.name) != f.default
-    ]
+    shown = [f"{f.name}={getattr(op, f.name)}" for f in fields(op) if getattr(op, f.name) != f.default]
     return f"{type(op).__name__}({', '.join(shown)})" if shown else type(op).__name__

@@ -8,9 +8,8 @@ from compiler.graph.types import TensorType
 
 
 def verify(graph: Graph, stage: str) -> None:
-    """Raise CompilerBug when a name is used before it exists or twice, or when a type is not what its operator infers."""
+    """Raise CompilerBug: a name is used too early or written twice, or a type is not what its operator infers."""
     known = {v.name: v.type for v in graph.inputs}
-    known |= {}
     for node in graph.nodes:
         for value in node.present:
             if value.name in graph.constants:

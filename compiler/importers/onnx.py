@@ -343,11 +343,14 @@ class _Reader:
                 return np.asarray(value, np.float32 if "float" in key else np.int64)
         raise self.unsupported("the constant holds no plain tensor", "use a dense numeric tensor")
 
-    def type(self, index: int = 0) -> TensorType:
+    def value(self, index: int = 0) -> Value:
         value = self.inputs[index]
         if value is None:
             raise ModelError("E0104", f"input {index} of {self.op_type} is missing")
-        return value.type
+        return value
+
+    def type(self, index: int = 0) -> TensorType:
+        return self.value(index).type
 
     def has(self, index: int) -> bool:
         return index < len(self.inputs) and self.inputs[index] is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf, sqrt
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
     from compiler.graph.graph import Value
     from compiler.loop.builder import Kernel
 
-_erf = np.vectorize(erf, otypes=[np.float64])
-
-
-def _sigmoid(x: Array) -> Array:
-    return 1.0 / (1.0 + np.exp(-x.astype(np.float64)))  # type: ignore[no-any-return]
+_erf: Callable[[Array], Array] = np.vectorize(erf, otypes=[np.float64])
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,8 @@ class Sigmoid(Elementwise):
         return math.sigmoid(x[0])
 
     def reference(self, x: Array) -> Array:
-        return _sigmoid(x).astype(x.dtype)
+        wide = 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
+        return wide.astype(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Tanh(Elementwise):
         return math.tanh(x[0])
 
     def reference(self, x: Array) -> Array:
-        return np.tanh(x)  # type: ignore[no-any-return]
+        return np.tanh(x)
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class HardSigmoid(Elementwise):
         return _unit(k, x[0] * self.alpha + self.beta)
 
     def reference(self, x: Array) -> Array:
-        return np.clip(x * np.float32(self.alpha) + np.float32(self.beta), 0, 1)
+        return _clipped(x * np.float32(self.alpha) + np.float32(self.beta))
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
@@ -149,7 +147,7 @@ class HardSwish(Elementwise):
         return x[0] * _unit(k, x[0] * _f32(1 / 6) + 0.5)
 
     def reference(self, x: Array) -> Array:
-        return x * np.clip(x * np.float32(1 / 6) + np.float32(0.5), 0, 1)
+        return x * _clipped(x * np.float32(1 / 6) + np.float32(0.5))
 
 
 @dataclass(frozen=True)
@@ -186,9 +184,11 @@ class Gelu(Elementwise):
     def reference(self, x: Array) -> Array:
         wide = x.astype(np.float64)
         if self.tanh:
-            inner = sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)
-            return (0.5 * wide * (1 + np.tanh(inner))).astype(x.dtype)  # type: ignore[no-any-return]
-        return (0.5 * wide * (1 + _erf(wide * sqrt(0.5)))).astype(x.dtype)  # type: ignore[no-any-return]
+            gate = np.tanh(sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))
+        else:
+            gate = _erf(wide * sqrt(0.5))
+        y: Array = 0.5 * wide * (1 + gate)
+        return y.astype(x.dtype)
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
@@ -206,7 +206,8 @@ class Softplus(Elementwise):
         return maximum(x[0], 0.0) + tail
 
     def reference(self, x: Array) -> Array:
-        return np.logaddexp(0, x.astype(np.float64)).astype(x.dtype)  # type: ignore[no-any-return]
+        wide: Array = np.logaddexp(0, x.astype(np.float64))
+        return wide.astype(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class Softsign(Elementwise):
         return x[0] / (Unary("abs", x[0]) + 1.0)
 
     def reference(self, x: Array) -> Array:
-        return x / (1 + np.abs(x))
+        y: Array = x / (1 + np.abs(x))
+        return y
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,8 @@ class Erf(Elementwise):
         return math.erf(x[0])
 
     def reference(self, x: Array) -> Array:
-        return _erf(x).astype(x.dtype)  # type: ignore[no-any-return]
+        wide: Array = _erf(x)
+        return wide.astype(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -241,7 +244,7 @@ class Exp(Elementwise):
         return math.exp(x[0])
 
     def reference(self, x: Array) -> Array:
-        return np.exp(x)  # type: ignore[no-any-return]
+        return np.exp(x)
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,7 @@ class Log(Elementwise):
         return math.log_(x[0])
 
     def reference(self, x: Array) -> Array:
-        return np.log(x)  # type: ignore[no-any-return]
+        return np.log(x)
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,7 @@ class Sqrt(Elementwise):
         return Unary("sqrt", x[0])
 
     def reference(self, x: Array) -> Array:
-        return np.sqrt(x)  # type: ignore[no-any-return]
+        return np.sqrt(x)
 
 
 @dataclass(frozen=True)
@@ -303,6 +306,11 @@ def _unit(k: Kernel, x: Expr) -> Expr:
     """clip(x, 0, 1), keeping a NaN"""
     t = k.let("t", x)
     return select(t < 0.0, 0.0, select(t > 1.0, 1.0, t))
+
+
+def _clipped(x: Array) -> Array:
+    """clip(x, 0, 1) in numpy"""
+    return np.minimum(np.maximum(x, np.float32(0)), np.float32(1))
 
 
 def _f32(value: Any) -> float:

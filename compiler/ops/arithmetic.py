@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,12 +29,10 @@ class Arithmetic(Elementwise):
         if any(r.type(i).dtype != "float32" for i in range(len(r.inputs))):
             kinds = sorted({r.type(i).dtype for i in range(len(r.inputs))})
             raise r.unsupported(f"{r.op_type} of {', '.join(kinds)} has no kernel", "cast the operands to float32")
-        total: Any = r.inputs[0]
-        if len(r.inputs) == 1:
-            return total  # type: ignore[no-any-return]
+        total = r.value(0)
         for value in r.inputs[1:]:
             total = r.add(cls(), total, value)
-        return total  # type: ignore[no-any-return]
+        return total
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Add(Arithmetic):
         return x[0] + x[1]
 
     def reference(self, x: Array, y: Array) -> Array:
-        return x + y  # type: ignore[operator, no-any-return]
+        return x + y
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Sub(Arithmetic):
         return x[0] - x[1]
 
     def reference(self, x: Array, y: Array) -> Array:
-        return x - y  # type: ignore[operator, no-any-return]
+        return x - y
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Mul(Arithmetic):
         return x[0] * x[1]
 
     def reference(self, x: Array, y: Array) -> Array:
-        return x * y  # type: ignore[operator, no-any-return]
+        return x * y
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Div(Arithmetic):
         return x[0] / x[1]
 
     def reference(self, x: Array, y: Array) -> Array:
-        return x / y  # type: ignore[operator, no-any-return]
+        return x / y
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Pow(Arithmetic):
         return math.power(x[0], x[1])
 
     def reference(self, x: Array, y: Array) -> Array:
-        return np.power(x, y)  # type: ignore[no-any-return]
+        return np.power(x, y)
 
 
 @dataclass(frozen=True)

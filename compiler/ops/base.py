@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -38,6 +38,9 @@ class Reader(Protocol):
 
     def type(self, index: int = 0) -> TensorType:
         """The type of an input that must be there."""
+
+    def value(self, index: int = 0) -> Value:
+        """An input that must be there."""
 
     def has(self, index: int) -> bool:
         """Is this optional input given?"""
@@ -80,7 +83,7 @@ class Op:
         """Generic loops: present inputs first (absent ones None), then outputs."""
         raise NotImplementedError(type(self).__name__)
 
-    def macs(self, *inputs: Any, outputs: Any) -> int:
+    def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
         """Multiply-accumulates of one execution."""
         return 0
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compiler.graph.types import Array, TensorType
+from compiler.graph.types import Array, Shape, TensorType
 from compiler.loop.nodes import F32, Expr, const
 from compiler.ops.base import Op, Reader, aligned, expect
 from compiler.ops.elementwise import Map
-from compiler.ops.window import inside, output_size, resolve_padding
+from compiler.ops.window import inside, output_sizes, resolve_padding
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from compiler.graph.graph import Value
     from compiler.loop.builder import Kernel, View
+
+    Cut = tuple[slice | int | EllipsisType, ...]  # what numpy is indexed with
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Conv(Op):
     def spatial(self) -> int:
         return len(self.strides)
 
+    def _sizes(self, size: Shape, kernel: Shape) -> Shape:
+        """The spatial part of the result's shape."""
+        return output_sizes(size, kernel, self.strides, self.dilations, self.pads)
+
     def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
         n = self.spatial
         expect(x.rank == n + 2 and w.rank == n + 2, "E0301", f"Conv of {x} with weights {w}")
@@ -49,11 +58,9 @@ class Conv(Op):
             f"x has {x.shape[1]} channels; the weights expect {w.shape[1]} for each of {self.groups} groups",
         )
         expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} output channels")
-        sizes = tuple(
-            output_size(x.shape[2 + i], w.shape[2 + i], self.strides[i], self.dilations[i], self.pads[i], self.pads[n + i])
-            for i in range(n)
-        )
-        expect(all(s > 0 for s in sizes), "E0306", f"the kernel {w.shape[2:]} is larger than the padded input {x.shape[2:]}")
+        sizes = self._sizes(x.shape[2:], w.shape[2:])
+        fits = all(s > 0 for s in sizes)
+        expect(fits, "E0306", f"the kernel {w.shape[2:]} is larger than the padded input {x.shape[2:]}")
         y = x.with_shape((x.shape[0], w.shape[0], *sizes))
         if self.tail is not None:
             y = y.with_shape(self.tail.infer(y, *more).shape)
@@ -63,19 +70,16 @@ class Conv(Op):
         n, g = self.spatial, self.groups
         padding = [(0, 0), (0, 0), *((self.pads[i], self.pads[n + i]) for i in range(n))]
         padded = np.pad(x, padding)
-        sizes = [
-            output_size(x.shape[2 + i], w.shape[2 + i], self.strides[i], self.dilations[i], self.pads[i], self.pads[n + i])
-            for i in range(n)
-        ]
+        sizes = self._sizes(x.shape[2:], w.shape[2:])
         y = np.zeros((x.shape[0], g, w.shape[0] // g, *sizes), dtype=x.dtype)
         grouped = w.reshape(g, w.shape[0] // g, *w.shape[1:])
         for at in product(*(range(k) for k in w.shape[2:])):
             starts = [q * d for q, d in zip(at, self.dilations, strict=True)]
-            window = padded[
-                (slice(None), slice(None))
-                + tuple(slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, sizes, self.strides, strict=True))
-            ].reshape(x.shape[0], g, x.shape[1] // g, *sizes)
-            y += np.einsum("ngc...,goc->ngo...", window, grouped[(slice(None), slice(None), slice(None), *at)])
+            steps = zip(starts, sizes, self.strides, strict=True)
+            cut: Cut = (..., *(slice(a, a + (m - 1) * s + 1, s) for a, m, s in steps))
+            tap: Cut = (..., *at)
+            window = padded[cut].reshape(x.shape[0], g, x.shape[1] // g, *sizes)
+            y += np.einsum("ngc...,goc->ngo...", window, grouped[tap])
         result = y.reshape(x.shape[0], w.shape[0], *sizes)
         if b is not None:
             result = result + b.reshape(-1, *[1] * n)
@@ -94,7 +98,9 @@ class Conv(Op):
                     acc += x[(i, channel, *at)] * w[(o, c, *q)]
             store_tail(k, self.tail, y, (i, o, *p), acc.value, more)
 
-    def macs(self, x: Value, w: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+    def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
+        w = inputs[1]
+        assert w is not None
         return outputs[0].type.elements * prod(w.shape[1:])
 
     def in_place(self) -> tuple[int, ...]:
@@ -111,7 +117,7 @@ class Conv(Op):
         dilations = tuple(r.attr("dilations") or (1,) * n)
         pads = resolve_padding(r, x.shape[2:], kernel, strides, dilations)
         b = r.inputs[2] if r.has(2) else None
-        return r.add(cls(strides, pads, dilations, int(r.attr("group", 1))), r.inputs[0], r.inputs[1], b)
+        return r.add(cls(strides, pads, dilations, int(r.attr("group", 1))), r.value(0), r.value(1), b)
 
 
 def store_tail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -30,15 +31,16 @@ class Dense(Op):
     onnx = ()
 
     def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
-        expect(x.rank >= 1 and x.shape[-1] == w.shape[1], "E0301", f"x is {x}, the weights expect {w.shape[1]} features")
+        fits = x.rank >= 1 and x.shape[-1] == w.shape[1]
+        expect(fits, "E0301", f"x is {x}, the weights expect {w.shape[1]} features")
         expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} outputs")
         y = x.with_shape((*x.shape[:-1], w.shape[0]))
         return y if self.tail is None else y.with_shape(self.tail.infer(y, *more).shape)
 
     def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
-        y = x @ w.T  # type: ignore[operator]
+        y: Array = x @ w.T
         y = y if b is None else y + b
-        return y if self.tail is None else self.tail.reference(y, *more)  # type: ignore[no-any-return]
+        return y if self.tail is None else self.tail.reference(y, *more)
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
@@ -48,7 +50,9 @@ class Dense(Op):
                 acc += x[(*at, i)] * w[o, i]
             store_tail(k, self.tail, y, (*at, o), acc.value, more)
 
-    def macs(self, x: Value, w: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+    def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
+        w = inputs[1]
+        assert w is not None
         return outputs[0].type.elements * w.shape[1]
 
     def in_place(self) -> tuple[int, ...]:
@@ -66,7 +70,8 @@ class MatMul(Op):
         return a.with_shape((*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]))
 
     def reference(self, a: Array, b: Array) -> Array:
-        return np.matmul(a, b)  # type: ignore[no-any-return]
+        y: Array = np.matmul(a, b)
+        return y
 
     def lower(self, k: Kernel, a: View, b: View, y: View) -> None:
         def batch(v: View, at: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -79,7 +84,9 @@ class MatMul(Op):
                 acc += a[(*batch(a, at), i, step)] * b[(*batch(b, at), step, j)]
             k.store(y, (*at, i, j), acc.value)
 
-    def macs(self, a: Value, b: Value, *_: Any, outputs: tuple[Value, ...]) -> int:
+    def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
+        a = inputs[0]
+        assert a is not None
         return outputs[0].type.elements * a.shape[-1]
 
     @classmethod
@@ -90,8 +97,7 @@ class MatMul(Op):
 
 
 def _matmul(r: Reader) -> Value:
-    a, b = r.inputs[0], r.inputs[1]
-    assert a is not None and b is not None
+    a, b = r.value(0), r.value(1)
     known = r.known(1)
     if known is not None and known.ndim == 2 and a.type.rank >= 1:
         return r.add(Dense(), a, r.const(known.T, "w"), None)
@@ -107,8 +113,7 @@ def _matmul(r: Reader) -> Value:
 
 def _gemm(r: Reader) -> Value:
     """alpha * A' B' + beta * C; with constant B and a bias along the columns it is a Dense."""
-    a, b = r.inputs[0], r.inputs[1]
-    assert a is not None and b is not None
+    a, b = r.value(0), r.value(1)
     alpha, beta = np.float32(r.attr("alpha", 1.0)), np.float32(r.attr("beta", 1.0))
     if r.attr("transA", 0):
         a = r.add(Transpose((1, 0)), a)

@@ -32,8 +32,8 @@ class BatchNorm(Op):
 
     def reference(self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> Array:
         shape = (1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else (1,)
-        gain = gamma / np.sqrt(var + np.float32(self.eps))  # type: ignore[operator]
-        return (x - mean.reshape(shape)) * gain.reshape(shape) + beta.reshape(shape)  # type: ignore[no-any-return]
+        gain = gamma / np.sqrt(var + np.float32(self.eps))
+        return (x - mean.reshape(shape)) * gain.reshape(shape) + beta.reshape(shape)
 
     def lower(self, k: Kernel, x: View, gamma: View, beta: View, mean: View, var: View, y: View) -> None:
         with k.grid(y.shape) as at:

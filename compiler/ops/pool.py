@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from compiler.loop.nodes import F32, Cast, Const, Expr, const, maximum, minimum,
 from compiler.ops.base import Op, Reader, expect
 from compiler.ops.conv import store_tail
 from compiler.ops.elementwise import Map
-from compiler.ops.window import inside, output_size, resolve_padding
+from compiler.ops.window import inside, output_sizes, resolve_padding
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -34,28 +34,20 @@ class Pool(Op):
     layout_rule = "channels_last"
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        n = len(self.kernel)
-        return tuple(
-            output_size(
-                shape[2 + i], self.kernel[i], self.strides[i], self.dilations[i], self.pads[i], self.pads[n + i], self.ceil
-            )
-            for i in range(n)
-        )
+        return output_sizes(shape[2:], self.kernel, self.strides, self.dilations, self.pads, self.ceil)
 
     def infer(self, x: TensorType, *more: TensorType) -> TensorType:
         expect(x.rank == len(self.kernel) + 2, "E0301", f"a pool over {len(self.kernel)} axes of {x}")
         sizes = self.sizes(x.shape)
-        expect(all(s > 0 for s in sizes), "E0306", f"the window {self.kernel} is larger than the padded input {x.shape[2:]}")
+        fits = all(s > 0 for s in sizes)
+        expect(fits, "E0306", f"the window {self.kernel} is larger than the padded input {x.shape[2:]}")
         y = x.with_shape((*x.shape[:2], *sizes))
         return y if self.tail is None else y.with_shape(self.tail.infer(y, *more).shape)
 
     def windows(self, x: Array, empty: float) -> Array:
         """All windows, stacked along a new first axis; places outside hold `empty`."""
         n, sizes = len(self.kernel), self.sizes(x.shape)
-        extra = [
-            max(0, (sizes[i] - 1) * self.strides[i] + (self.kernel[i] - 1) * self.dilations[i] + 1 - self.pads[i] - x.shape[2 + i])
-            for i in range(n)
-        ]
+        extra = [max(0, self._end(i, sizes[i]) - x.shape[2 + i]) for i in range(n)]
         padded = np.pad(x, [(0, 0), (0, 0), *((self.pads[i], extra[i]) for i in range(n))], constant_values=empty)
         parts = []
         for at in product(*(range(k) for k in self.kernel)):
@@ -70,18 +62,17 @@ class Pool(Op):
         return y if self.tail is None else self.tail.reference(y, *more)
 
     def positions(self, p: tuple[Expr, ...], q: tuple[Expr, ...]) -> list[Expr]:
-        return [
-            p[a] * self.strides[a] + q[a] * self.dilations[a] - self.pads[a] for a in range(len(self.kernel))
-        ]
+        return [p[a] * self.strides[a] + q[a] * self.dilations[a] - self.pads[a] for a in range(len(self.kernel))]
 
     def borders(self, x: View, y: View) -> tuple[int, ...]:
         """`pads`, with an end pad also where ceil mode lets the last window stick out."""
         n = len(self.kernel)
-        ends = [
-            int((y.shape[2 + a] - 1) * self.strides[a] + (self.kernel[a] - 1) * self.dilations[a] - self.pads[a] >= x.shape[2 + a])
-            for a in range(n)
-        ]
+        ends = [int(self._end(a, y.shape[2 + a]) > x.shape[2 + a]) for a in range(n)]
         return (*self.pads[:n], *ends)
+
+    def _end(self, axis: int, windows: int) -> int:
+        """Where the last of so many windows ends, seen from the input's first element."""
+        return (windows - 1) * self.strides[axis] + (self.kernel[axis] - 1) * self.dilations[axis] + 1 - self.pads[axis]
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ class MaxPool(Pool):
             raise r.unsupported("the Indices output of MaxPool is used", "use the values only")
         if r.type().dtype != "float32":
             raise r.unsupported(f"{r.op_type} of {r.type().dtype} has no kernel", "cast the input to float32")
-        return r.add(cls(*_geometry(r)), r.inputs[0])
+        return r.add(cls(**_geometry(r)), r.value())
 
 
 @dataclass(frozen=True)
@@ -120,15 +111,21 @@ class AveragePool(Pool):
     include_pad: bool = False
     onnx = ("AveragePool", "GlobalAveragePool")
 
-    def _counts(self, shape: tuple[int, ...]) -> list[np.ndarray]:
+    def _counts(self, shape: tuple[int, ...]) -> list[Array]:
         """For each axis, how many places of each window count."""
-        n, counts = len(self.kernel), []
+        counts = []
         for a, size in enumerate(self.sizes(shape)):
-            low = 0 if not self.include_pad else -self.pads[a]
-            high = shape[2 + a] + (self.pads[n + a] if self.include_pad else 0)
-            at = np.arange(size)[:, None] * self.strides[a] - self.pads[a] + np.arange(self.kernel[a]) * self.dilations[a]
+            low, high = self._counted(a, shape[2 + a])
+            first = np.arange(size)[:, None] * self.strides[a] - self.pads[a]
+            at = first + np.arange(self.kernel[a]) * self.dilations[a]
             counts.append(((at >= low) & (at < high)).sum(axis=1))
         return counts
+
+    def _counted(self, axis: int, size: int) -> tuple[int, int]:
+        """The range of places along an axis that count for the mean."""
+        if not self.include_pad:
+            return 0, size
+        return -self.pads[axis], size + self.pads[len(self.kernel) + axis]
 
     def reference(self, x: Array, *more: Array) -> Array:
         total = self.windows(x, 0).sum(axis=0, dtype=x.dtype)
@@ -146,9 +143,7 @@ class AveragePool(Pool):
             if not uniform:
                 size: Expr = Const(1)
                 for a in range(n):
-                    low = 0 if not self.include_pad else -self.pads[a]
-                    high = x.shape[2 + a] + (self.pads[n + a] if self.include_pad else 0)
-                    size = size * self._axis_count(p[a], a, low, high)
+                    size = size * self._axis_count(p[a], a, *self._counted(a, x.shape[2 + a]))
                 scale = k.let("scale", const(1.0, F32) / Cast(k.let("count", size), F32))
             with k.loop(y.shape[1], "c") as c:
                 acc = k.sum(const(0.0, F32))
@@ -173,16 +168,26 @@ class AveragePool(Pool):
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         if r.type().dtype != "float32":
             raise r.unsupported(f"{r.op_type} of {r.type().dtype} has no kernel", "cast the input to float32")
-        return r.add(cls(*_geometry(r), include_pad=bool(r.attr("count_include_pad", 0))), r.inputs[0])
+        return r.add(cls(**_geometry(r), include_pad=bool(r.attr("count_include_pad", 0))), r.value())
 
 
-def _geometry(r: Reader) -> tuple[Any, ...]:
-    """kernel, strides, pads, dilations, ceil of an ONNX pool."""
+class _Geometry(TypedDict):
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    ceil: bool
+
+
+def _geometry(r: Reader) -> _Geometry:
+    """The fields of an ONNX pool."""
     size = r.type().shape[2:]
     n = len(size)
     if r.op_type.startswith("Global"):
-        return tuple(size), (1,) * n, (0,) * (2 * n), (1,) * n, False
+        return {"kernel": size, "strides": (1,) * n, "pads": (0,) * (2 * n), "dilations": (1,) * n, "ceil": False}
     kernel = tuple(r.attr("kernel_shape"))
     strides = tuple(r.attr("strides") or (1,) * n)
     dilations = tuple(r.attr("dilations") or (1,) * n)
-    return kernel, strides, resolve_padding(r, size, kernel, strides, dilations), dilations, bool(r.attr("ceil_mode", 0))
+    pads = resolve_padding(r, size, kernel, strides, dilations)
+    ceil = bool(r.attr("ceil_mode", 0))
+    return {"kernel": kernel, "strides": strides, "pads": pads, "dilations": dilations, "ceil": ceil}

@@ -22,6 +22,19 @@ def output_size(size: int, kernel: int, stride: int, dilation: int, begin: int, 
     return count - 1 if (count - 1) * stride >= size + begin else count
 
 
+def output_sizes(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+    ceil: bool = False,
+) -> tuple[int, ...]:
+    """Windows along every axis; `pads` are the begins of all axes, then the ends."""
+    axes = zip(size, kernel, strides, dilations, pads[: len(size)], pads[len(size) :], strict=True)
+    return tuple(output_size(n, k, s, d, begin, end, ceil) for n, k, s, d, begin, end in axes)
+
+
 def resolve_padding(
     r: Reader, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...]:
