@@ -124,10 +124,10 @@ class KernelPrinter:
                 yield f"{buffer.name}[{self._expr(index)[0]}] = {self._expr(value)[0]};"
             case Window(buffer, base, offset):
                 const = "" if buffer.name in self._written else "const "
-                yield f"{const}{c_type(buffer.type)} *{buffer.name} = {base.name} + {self._wrapped(offset, 11)};"
+                yield f"{const}{c_type(buffer.type)} *{buffer.name} = {base.name} + {self._wrapped(offset, 12)};"
             case Call(function, buffers, scalars):
                 self.functions.setdefault(function.name, function)
-                args = [b.name if o == Const(0) else f"{b.name} + {self._wrapped(o, 11)}" for b, o in buffers]
+                args = [b.name if o == Const(0) else f"{b.name} + {self._wrapped(o, 12)}" for b, o in buffers]
                 args += [self._expr(a)[0] for a in scalars]
                 yield f"{function.name}({', '.join(args)});"
             case _:

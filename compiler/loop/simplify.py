@@ -19,6 +19,8 @@ def binary(op: BinaryOp, a: Expr, b: Expr) -> Expr:
         a, b = b, a  # constants go to the right
     if isinstance(b, Const):
         return _with_constant(op, a, int(b.value))
+    if op == "sub" and isinstance(a, Const) and isinstance(b, Binary) and b.op == "add" and isinstance(b.b, Const):
+        return binary("sub", Const(fold("sub", int(a.value), int(b.b.value), a.type), a.type), b.a)
     if op == "add" and isinstance(b, Binary) and b.op == "add" and isinstance(b.b, Const):
         return binary("add", binary("add", a, b.a), b.b)  # constants drift to the end of a sum
     if op == "add" and isinstance(a, Binary) and a.op == "add" and isinstance(a.b, Const):

@@ -229,6 +229,7 @@ class _ConvKernel:
 
             def body(o: Expr, outputs: int) -> None:
                 shape = TileShape(positions, outputs, self.shape.unroll)
+                k.comment(f"{positions} pixels x {outputs} channels")
                 wo = k.window("wo", w, o * self.window)
                 acc = initial(k, b, o, shape)
                 offsets = [p * g.channels for p in range(positions)]
@@ -304,6 +305,7 @@ class _ConvKernel:
 
         def body(o: Expr, outputs: int) -> None:
             shape = TileShape(self.shape.positions, outputs, self.shape.unroll)
+            k.comment(f"{shape.positions} columns x {outputs} channels")
             acc = initial(k, b, o, shape)
             self._window(k, acc, x, w, o, top, bounds, left, offsets, Const(0), g.columns, outputs)
             for p, row in enumerate(acc):
@@ -322,6 +324,7 @@ class _ConvKernel:
         high = k.let("col_high", minimum(_steps_up(g.width - at, g.dilation_x), g.columns))
 
         def body(o: Expr, outputs: int) -> None:
+            k.comment(f"a column at the border, {outputs} channels")
             acc = initial(k, b, o, TileShape(1, outputs))
             self._window(k, acc, x, w, o, top, bounds, at * g.column_step, [0], low, high, outputs)
             self._store(k, y, more, (line + ox) * g.outputs + o, acc[0])
