@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import compiler  # noqa: F401 - before anything imports onnxruntime: it turns its telemetry off
 from tests.support import needs, skips
 from tests.support.golden import Golden
 from tests.support.servers import PostgresServer, RedisServer

@@ -9,6 +9,7 @@ from compiler.pack.figures import NONE, count, percent, short, size
 from compiler.report import Layer, Report
 
 FROM_ELF = "exact, from the linked ELF"
+FROM_OBJECT = "exact, from the object file"
 PLANNED = "exact, planned at compile time"
 ON_QEMU = "measured on QEMU"
 SHAPES = "exact, from the shapes"
@@ -30,14 +31,15 @@ class Total:
 def totals(report: Report) -> list[Total]:
     t = report.totals
     counting = COUNTED.get(report.toolchain.counting or "", "")
+    binary = FROM_ELF if t.flash.total is not None else FROM_OBJECT
     rows = [
-        _bytes("Flash", t.flash.total, FROM_ELF),
-        _bytes("code", t.flash.code, FROM_ELF, detail=True),
-        _bytes("weights", t.flash.weights, FROM_ELF, detail=True),
-        _bytes("start-up and libc", t.flash.other, FROM_ELF, detail=True),
+        _bytes("Flash", t.flash.total, binary),
+        _bytes("code", t.flash.code, binary, detail=True),
+        _bytes("weights", t.flash.weights, binary, detail=True),
+        _bytes("start-up and libc", t.flash.other, binary, detail=True),
         _bytes("RAM", t.ram.total, f"sum; the stack is {ON_QEMU}"),
         _bytes("arena", t.ram.arena, PLANNED, detail=True),
-        _bytes("static", t.ram.static, FROM_ELF, detail=True),
+        _bytes("static", t.ram.static, binary, detail=True),
         _bytes("stack", t.ram.stack, f"{ON_QEMU}, by painting", detail=True),
         Total(
             "Instructions",
@@ -72,7 +74,7 @@ def _bytes(name: str, value: int | None, origin: str, *, detail: bool = False) -
 
 def _cycles_origin(report: Report) -> str:
     if report.totals.cycles is None:
-        return f"{NOT_MEASURED}: QEMU counts instructions, not cycles"
+        return f"{NOT_MEASURED}: QEMU counts instructions, not cycles" if report.toolchain.emulator else NOT_MEASURED
     error = report.totals.cycles_error_percent
     return "estimated by the pipeline model" + (f", ±{error:g} %" if error is not None else ", uncalibrated")
 

@@ -44,7 +44,13 @@ def verdict(report: Report) -> Verdict:
 
 def _needs(report: Report) -> str:
     flash, ram = report.totals.flash.total, report.totals.ram.total
-    flash_text = f"flash {size(flash)}" if flash is not None else "flash not measured"
+    code, weights = report.totals.flash.code, report.totals.flash.weights
+    if flash is not None:
+        flash_text = f"flash {size(flash)}"
+    elif code is not None and weights is not None:  # an object that was not linked into a firmware
+        flash_text = f"code and weights {size(code + weights)}"
+    else:
+        flash_text = "flash not measured"
     if ram is not None:
         ram_text = f"RAM {size(ram)}"
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +148,20 @@ def test_samples_can_be_made(tmp_path: Path, capsys: Output) -> None:
     assert cli.main(["samples", "make", str(tmp_path), "--kind", "linear", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "linear"
     assert {p.name for p in tmp_path.iterdir()} == {"linear.pth", "linear_state.pth", "linear.onnx", "linear.json"}
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_an_interrupt_is_status_130_and_leaves_nothing(net: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    words = [sys.executable, "-m", "compiler.cli", "compile", str(net), "-o", str(tmp_path / "out")]
+    words += ["--vector-count", "64"]  # so that it is far from its end when the signal arrives
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("[1/8]"):
+                process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    assert list(scratch.iterdir()) == []

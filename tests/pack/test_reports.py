@@ -258,3 +258,15 @@ def test_whatever_the_name_nothing_gets_out(name: str) -> None:
         assert fence
         inner = span[len(fence.group()) : -len(fence.group())]
         assert fence.group() not in inner
+
+
+def test_code_for_this_computer_is_not_said_to_have_run_on_qemu() -> None:
+    base = not_run()
+    flash = base.totals.flash.model_copy(update={"total": None, "other": None})
+    tools = base.toolchain.model_copy(update={"emulator": None, "emulator_version": None, "counting": None})
+    totals = base.totals.model_copy(update={"flash": flash})
+    report = ds_cnn().model_copy(update={"totals": totals, "toolchain": tools, "layers": base.layers})
+    assert verdict(report).sentence.startswith("Code and weights 91.1 KiB, RAM 62.5 KiB plus stack, matches")
+    for text in (report_html(report), report_md(report)):
+        assert "QEMU" not in text.split("Notes")[0].split("Instructions are those")[0]
+        assert "exact, from the object file" in text
