@@ -67,8 +67,8 @@ export async function unwrap<T>(request: Promise<Answer<T>>): Promise<T> {
   return answer.data as T
 }
 
-/** A file of an artifact, as text. */
-export async function fetchText(url: string, signal?: AbortSignal): Promise<string> {
+/** A file of an artifact, as text. An answer with one of the `also` statuses is as good as a 200. */
+export async function fetchText(url: string, signal?: AbortSignal, also: readonly number[] = []): Promise<string> {
   let response: Response
   try {
     response = await fetch(url, { signal: signal ?? null })
@@ -77,8 +77,12 @@ export async function fetchText(url: string, signal?: AbortSignal): Promise<stri
     throw UNREACHABLE
   }
   const body = await response.text()
-  if (!response.ok) throw toProblem(response.status, parsed(body))
+  if (!response.ok && !also.includes(response.status)) throw toProblem(response.status, parsed(body))
   return body
+}
+
+export async function fetchJson<T>(url: string, signal?: AbortSignal, also: readonly number[] = []): Promise<T> {
+  return JSON.parse(await fetchText(url, signal, also)) as T
 }
 
 export function parsed(body: string): unknown {

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query"
-import { API, api, fetchText, unwrap } from "./client"
+import { API, api, fetchJson, fetchText, unwrap } from "./client"
 import type { Compilation, CompilationState, CompileOptions, Report } from "./types"
 import { postForm } from "./upload"
 import { chosen } from "@/lib/options"
@@ -37,7 +37,7 @@ export const historyQuery = (filter: HistoryFilter) =>
 export const reportQuery = (id: string) =>
   queryOptions({
     queryKey: ["report", id],
-    queryFn: async ({ signal }) => JSON.parse(await fetchText(fileUrl(id, "report.json"), signal)) as Report,
+    queryFn: ({ signal }) => fetchJson<Report>(fileUrl(id, "report.json"), signal),
     staleTime: Infinity,
   })
 

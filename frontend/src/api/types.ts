@@ -11,6 +11,7 @@ export type CompileOptions = Schemas["CompileOptions"]
 export type Inspection = Schemas["Inspection"]
 export type InspectionJob = Schemas["InspectionPublic"]
 export type Catalog = Schemas["Catalog"]
+export type Health = Schemas["Health"]
 export type Sample = Catalog["samples"][number]
 
 export type Report = Schemas["Report"]

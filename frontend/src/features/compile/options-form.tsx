@@ -10,30 +10,17 @@ interface Props {
   catalog: Catalog | undefined
 }
 
-const OBJECTIVES: { value: CompileOptions["optimize"]; title: string; description: string }[] = [
-  { value: "balanced", title: "Balanced", description: "good at all three" },
-  { value: "speed", title: "Speed", description: "fewest instructions" },
-  { value: "size", title: "Size", description: "least flash" },
-  { value: "ram", title: "RAM", description: "least memory" },
-]
-
 /** Every option has a default that is fine; what few people touch is folded away. */
 export function OptionsForm({ options, onChange, catalog }: Props) {
   const set = <K extends keyof CompileOptions>(key: K, value: CompileOptions[K]) => onChange({ ...options, [key]: value })
-  const choices = <T extends string>(list: readonly { name: string; title: string; description: string }[] | undefined, chosen: T) =>
-    (list ?? [{ name: chosen, title: chosen, description: "" }]).map(({ name, title, description }) => ({
-      value: name as T,
-      title: title || name,
-      description,
-    }))
   return (
     <>
-      <ChoiceCards legend="Target" value={options.target} choices={choices(catalog?.targets, options.target)} onChange={(v) => set("target", v)} />
+      <ChoiceCards legend="Target" value={options.target} choices={targetChoices(catalog, options.target)} onChange={(v) => set("target", v)} />
       <div className={classes.pair}>
         <ChoiceCards legend="Precision" value={options.precision} choices={choices(catalog?.precisions, options.precision)} onChange={(v) => set("precision", v)} />
         <ChoiceCards legend="Source language" value={options.emit} choices={choices(catalog?.emitters, options.emit)} onChange={(v) => set("emit", v)} />
       </div>
-      <ChoiceCards legend="Optimise for" value={options.optimize} choices={OBJECTIVES} onChange={(v) => set("optimize", v)} />
+      <ChoiceCards legend="Optimise for" value={options.optimize} choices={choices(catalog?.optimize, options.optimize)} onChange={(v) => set("optimize", v)} />
       <TextInput
         label="Name"
         description="Prefix of every generated symbol and file"
@@ -96,6 +83,24 @@ export function OptionsForm({ options, onChange, catalog }: Props) {
       </details>
     </>
   )
+}
+
+/** What the catalogue offers; until it is there, the choice that is made anyway. */
+function choices<T extends string>(offered: { name: string; title: string; description: string }[] | undefined, chosen: T) {
+  return (offered ?? [{ name: chosen, title: chosen, description: "" }]).map(({ name, title, description }) => ({
+    value: name as T,
+    title: title || name,
+    description,
+  }))
+}
+
+function targetChoices(catalog: Catalog | undefined, chosen: string) {
+  const targets = catalog?.targets.map(({ name, title, description, emulator }) => ({
+    name,
+    title,
+    description: [name, description, emulator && `emulated by ${emulator}`].filter(Boolean).join(" · "),
+  }))
+  return choices(targets, chosen)
 }
 
 function nameProblem(name: string): string | null {

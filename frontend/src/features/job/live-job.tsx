@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query"
 import { useEffect, useRef, useState } from "react"
 import classes from "./job.module.css"
 import { LogView } from "./log-view"
 import { StageList } from "./stage-list"
 import type { Connection } from "@/api/follow"
+import { healthQuery } from "@/api/health"
 import type { Compilation } from "@/api/types"
 import type { JobProgress } from "@/lib/events"
 import { integer } from "@/lib/format"
@@ -19,7 +21,7 @@ export function LiveJob({ job, progress, connection }: Props) {
   const live = !isSettled(job.state)
   return (
     <>
-      {job.state === "queued" && <QueueNote position={job.queue_position} />}
+      {job.state === "queued" && <QueueNote job={job} />}
       {live && connection === "polling" && (
         <p className={classes.note} role="status">
           The live connection was lost; the server is asked every two seconds instead.
@@ -42,10 +44,15 @@ export function LiveJob({ job, progress, connection }: Props) {
   )
 }
 
-function QueueNote({ position }: { position: number | null }) {
+function QueueNote({ job: { queue_position: position, attempt } }: { job: Compilation }) {
+  const health = useQuery(healthQuery)
+  const noWorker = health.data?.workers.length === 0
   return (
     <p className={classes.note}>
-      {position == null
+      {attempt > 0 && "The worker that ran this was lost; it will be started again. "}
+      {noWorker
+        ? "No worker is running, so nothing is compiled. Start one with deepmetal worker, or restart deepmetal serve."
+        : position == null
         ? "Waiting for a worker."
         : position === 0
           ? "Next in the queue: the first free worker takes it."

@@ -1,0 +1,117 @@
+/** Every page, in both colour schemes and on a narrow screen: axe finds nothing, and nothing scrolls sideways. */
+import type { Page } from "playwright-core"
+import { beforeAll, expect, inject, test } from "vitest"
+import { accessibilityProblems, drop, MAIN_MODEL, made, newPage, overflow, PATIENCE_MS, useBrowser, verdict } from "./browser"
+
+useBrowser()
+
+let succeeded = ""
+let failed = ""
+
+/** Through the API: these tests are about how pages look, not about how one gets there. */
+async function submit(options: object): Promise<string> {
+  const { readFileSync } = await import("node:fs")
+  const form = new FormData()
+  form.set("model", new File([readFileSync(MAIN_MODEL)], "model.onnx"))
+  form.set("options", JSON.stringify(options))
+  const answer = await fetch(`${inject("url")}/api/v1/compilations`, { method: "POST", body: form })
+  const { id } = (await answer.json()) as { id: string }
+  return id
+}
+
+async function settled(id: string): Promise<string> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const answer = await fetch(`${inject("url")}/api/v1/compilations/${id}`)
+    const { state } = (await answer.json()) as { state: string }
+    if (state !== "queued" && state !== "running") return state
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  throw new Error(`compilation ${id} did not end`)
+}
+
+beforeAll(async () => {
+  succeeded = await submit({})
+  failed = await submit({ budget: { flash: 1024 } })
+  expect(await settled(succeeded)).toBe("succeeded")
+  expect(await settled(failed)).toBe("failed")
+}, 2 * PATIENCE_MS)
+
+const dropped = (name: string, text: string) => async (page: Page) => {
+  await drop(page, made(name))
+  await page.getByText(text).first().waitFor({ timeout: PATIENCE_MS })
+}
+
+const tab = (name: string, ready: (page: Page) => Promise<unknown>) => ({ path: () => `/jobs/${succeeded}?tab=${name}`, ready })
+
+const PAGES: Record<string, { path: () => string; ready: (page: Page) => Promise<unknown> }> = {
+  "new compile": { path: () => "/", ready: (page) => page.getByRole("button", { name: /Try this sample/ }).first().waitFor() },
+  "preview with unsupported operators": { path: () => "/", ready: dropped("unsupported.onnx", "Not supported") },
+  "preview with a shape question": {
+    path: () => "/",
+    ready: async (page) => {
+      await dropped("open_shape.onnx", "One question:")(page)
+      await page.getByText("Advanced").click()
+      await page.getByText("The same from a terminal").click()
+    },
+  },
+  "refused file": { path: () => "/", ready: dropped("garbage.onnx", "What to do:") },
+  history: { path: () => "/jobs", ready: (page) => page.getByRole("table").waitFor() },
+  "empty history": { path: () => "/jobs?model=nothing-of-this-name", ready: (page) => page.getByText("Nothing matches").waitFor() },
+  "failed compilation": { path: () => `/jobs/${failed}`, ready: (page) => page.getByRole("alert").waitFor() },
+  layers: tab("layers", (page) => page.getByRole("table", { name: "Layers" }).waitFor()),
+  memory: tab("memory", (page) => page.getByRole("region", { name: "Tensor table" }).waitFor()),
+  validation: tab("validation", (page) => page.getByRole("region", { name: "Validation" }).waitFor()),
+  passes: tab("passes", (page) => page.getByRole("region", { name: "Passes" }).waitFor()),
+  source: tab("source", (page) => page.locator("code span").first().waitFor()),
+  build: tab("build", (page) => page.getByRole("region", { name: "Tools" }).waitFor()),
+  log: tab("log", (page) => page.getByRole("list", { name: "Stages" }).locator("[data-status=done]").first().waitFor()),
+  downloads: tab("layers", async (page) => {
+    await page.getByText(/Single files/).click()
+    await page.getByText("Copy as CLI or curl").click()
+    await page.getByRole("link", { name: "manifest.json" }).waitFor()
+  }),
+  "error code": { path: () => "/errors/E0201", ready: (page) => page.getByRole("article").waitFor() },
+  "unknown address": { path: () => "/no/such/page", ready: (page) => page.getByRole("alert").waitFor() },
+  "unknown compilation": { path: () => "/jobs/00000000000000000000000000", ready: (page) => page.getByRole("alert").waitFor() },
+}
+
+test.each(Object.keys(PAGES))("%s", async (name) => {
+  const { path, ready } = PAGES[name]!
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1280, 360]) {
+      const page = await newPage(path(), { colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" })
+      await ready(page)
+      expect(await accessibilityProblems(page), `${name}, ${colorScheme}, ${width} px`).toEqual([])
+      expect(await overflow(page), `${name} scrolls sideways at ${width} px`).toBeLessThanOrEqual(0)
+      await page.context().close()
+    }
+  }
+})
+
+test("every page is reached and left by keyboard alone", async () => {
+  const page = await newPage("/")
+  await page.getByRole("button", { name: "Choose a file" }).waitFor()
+  await page.keyboard.press("Tab")
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to content")
+  await page.keyboard.press("Enter")
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("content")
+  await page.keyboard.press("Tab")
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Choose a file")
+
+  await page.goto(`/jobs/${succeeded}`)
+  await verdict(page).waitFor()
+  await page.getByRole("tab", { name: "Layers" }).focus()
+  await page.keyboard.press("ArrowRight")
+  await page.getByRole("region", { name: "Tensor table" }).waitFor()
+})
+
+test("the colour scheme is kept", async () => {
+  const page = await newPage("/", { colorScheme: "light" })
+  const scheme = () => page.evaluate(() => document.documentElement.getAttribute("data-mantine-color-scheme"))
+  const toggle = page.getByRole("button", { name: /^Colours:/ })
+  await toggle.click()
+  await toggle.click()
+  expect(await scheme()).toBe("dark")
+  await page.reload()
+  expect(await scheme()).toBe("dark")
+})
