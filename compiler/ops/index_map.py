@@ -145,6 +145,8 @@ class Pad(Op):
 
     def reference(self, x: Array) -> Array:
         n = x.ndim
+        if n == 0:
+            return x
         crop = tuple(slice(max(0, -self.pads[a]), x.shape[a] - max(0, -self.pads[n + a])) for a in range(n))
         widths = [(max(0, self.pads[a]), max(0, self.pads[n + a])) for a in range(n)]
         if self.mode == "constant":

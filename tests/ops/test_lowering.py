@@ -1,0 +1,188 @@
+"""Every operator: numpy's meaning == the interpreter == C on this computer, the last two bit for bit.
+
+Operators are taken from the registry, so that a new file is tested as soon as it exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from compiler import emit, targets
+from compiler.emulator.measure import measure
+from compiler.graph.run import run
+from compiler.graph.types import Array
+from compiler.kernels.base import Schedule, Situation
+from compiler.kernels.generic import schedules
+from compiler.lower import lower_planned
+from compiler.memory.lifetimes import liveness
+from compiler.memory.planner import plan
+from compiler.ops.base import Op
+from compiler.ops.elementwise import Elementwise, Map
+from compiler.options import CompileOptions
+from compiler.program import Program
+from tests.support.engines import fetch, interpret, load, new_arena, parts, run_in_c, same_bits, side_by_side
+from tests.support.op_cases import Case, case, concrete_ops, examples
+
+COUNT = 20
+
+
+def lowered(case: Case, schedule: Schedule | None = None) -> Program:
+    """The one-layer program of a case, with the operator's own loops unless a schedule is given."""
+    node = case.node
+    chosen = schedule or schedules(node, Situation(case.graph, frozenset(), "balanced"))[0]
+    table = {node.output.name: chosen}
+    live = liveness(case.graph, table)
+    return lower_planned(case.graph, table, live, plan(live.lives, len(live.layers)))
+
+
+def expect_close(op: Op, got: Array, want: Array) -> None:
+    """Elementwise: a few units in the last place. Sums: of the range, since the order of additions differs."""
+    with np.errstate(all="ignore"):
+        finite = want[np.isfinite(want)]
+        reach = float(np.abs(finite).max(initial=0.0))
+        atol = 1e-6 if isinstance(op, Elementwise) else 2e-6 * max(1.0, reach)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=atol)
+
+
+@pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__name__)
+def test_reference_interpreter_and_c_agree(cls: type[Op], tmp_path: Path) -> None:
+    programs: list[Program] = []
+    before: list[np.ndarray] = []
+    after: list[np.ndarray] = []
+
+    @examples(COUNT)
+    @given(case(cls))
+    def law(drawn: Case) -> None:
+        program = lowered(drawn) if cls.layout_rule != "view" else lowered_view(drawn)
+        arena = load(new_arena(program), program.inputs, drawn.inputs)
+        result = interpret(program, arena)
+        (y,) = program.outputs
+        want = run(drawn.graph, drawn.inputs)["y"]
+        got = fetch(result, y)
+        assert got.shape == want.shape
+        if want.size:
+            expect_close(drawn.node.op, got, want)
+        outside = np.ones(len(arena), bool)
+        outside[y.offset : y.offset + y.size] = False
+        if not drawn.node.op.in_place():
+            assert (arena[outside] == result[outside]).all(), "bytes outside the result changed"
+        programs.append(program)
+        before.append(arena)
+        after.append(result)
+
+    law()
+    check_in_c(programs, before, after, tmp_path)
+
+
+def check_in_c(programs: list[Program], before: list[np.ndarray], after: list[np.ndarray], folder: Path) -> None:
+    """All programs in one C file leave what the interpreter left."""
+    whole = side_by_side(programs)
+    image = new_arena(whole)
+    starts = parts(programs)
+    for start, arena in zip(starts, before, strict=True):
+        image[start : start + len(arena)] = arena
+    left = run_in_c(whole, image, folder)
+    for p, start, expected in zip(programs, starts, after, strict=True):
+        for y in p.outputs:
+            got, want = fetch(left[start : start + len(expected)].copy(), y), fetch(expected, y)
+            assert same_bits(got, want), f"C and interpreter differ: {p.layers[0].op} {got} {want}"
+
+
+def lowered_view(drawn: Case) -> Program:
+    """Views run no kernel of their own in a compiled model; their loops are the meaning all the same."""
+
+    class Kerneled(type(drawn.node.op)):  # type: ignore[misc]
+        layout_rule = "row_major"
+
+    op = Kerneled(**{f.name: getattr(drawn.node.op, f.name) for f in fields(drawn.node.op)})
+    return lowered(Case(drawn.graph.with_nodes([replace(drawn.node, op=op)]), drawn.inputs))
+
+
+def test_every_operator_has_a_strategy() -> None:
+    for cls in concrete_ops():
+        case(cls)
+
+
+def test_a_new_operator_without_a_strategy_is_noticed() -> None:
+    class Unheard(Op):
+        pass
+
+    with pytest.raises(LookupError, match="no strategy for Unheard"):
+        case(Unheard)
+
+
+@pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__name__)
+def test_in_place_reads_before_it_writes(cls: type[Op]) -> None:
+    """Where the generic loops allow it, the result over an operand equals the result beside it."""
+    seen = 0
+
+    @examples(10)
+    @given(case(cls))
+    def law(drawn: Case) -> None:
+        nonlocal seen
+        schedule = schedules(drawn.node, Situation(drawn.graph, frozenset(), "balanced"))[0]
+        table = {"y": schedule}
+        live = liveness(drawn.graph, table)
+        apart = plan([*live.lives], len(live.layers))
+        for index, allowed in schedule.overlap.items():
+            x = drawn.node.inputs[index]
+            if x is None or x.name not in drawn.inputs or not allowed.exact or not x.type.bytes:
+                continue
+            seen += 1
+            offsets, at = {}, 0
+            for b in live.lives:
+                if b.name != "y":
+                    offsets[b.name], at = at, at + -(-b.size // 8) * 8
+            beside = {**offsets, "y": at}
+            over = {**offsets, "y": offsets[x.name]}
+            results = []
+            for chosen in (beside, over):
+                where = type(apart)(chosen, apart.lives, at + x.type.bytes + 8, 0)
+                program = lower_planned(drawn.graph, table, live, where)
+                arena = load(new_arena(program), program.inputs, drawn.inputs)
+                results.append(fetch(interpret(program, arena), program.outputs[0]))
+            assert same_bits(*results)
+
+    if cls.layout_rule == "view":
+        return
+    law()
+    if issubclass(cls, (Elementwise, Map)):
+        assert seen, "no example ran in place"
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_a_sample_of_every_operator_gives_the_same_bits_on_the_emulated_processor(tmp_path: Path) -> None:
+    programs: list[Program] = []
+    vectors: dict[str, Array] = {}
+    expected: list[Array] = []
+    for cls in concrete_ops():
+        count = 0
+
+        @settings(max_examples=12, derandomize=True, database=None)
+        @given(case(cls))
+        def draw(drawn: Case) -> None:
+            nonlocal count
+            if count == 3 or not all(v.type.elements for v in (*drawn.graph.inputs, drawn.node.output)):
+                return
+            count += 1
+            program = lowered(drawn)
+            arena = load(new_arena(program), program.inputs, drawn.inputs)
+            expected.append(fetch(interpret(program, arena), program.outputs[0]))
+            vectors.update({f"p{len(programs)}_{name}": a for name, a in drawn.inputs.items()})
+            programs.append(program)
+
+        if cls.layout_rule != "view":
+            draw()
+            assert count, cls.__name__
+    whole = side_by_side(programs)
+    options = CompileOptions(run=True)
+    sources = emit.get("c").files(whole, options)
+    _, measured = measure(whole, sources, targets.target("cortex-m4"), options, tmp_path, [vectors])
+    for program, (got,), want in zip(programs, measured.runs[0].layers, expected, strict=True):
+        assert same_bits(got, want), program.layers[0].op
