@@ -41,7 +41,6 @@ def assemble(
     sizes = built.sizes
     stack = measured.stack if measured else None
     return Report(
-        schema="deepmetal.report/1",
         deepmetal_version=VERSION,
         model=ModelInfo(
             name=source.name,
@@ -156,9 +155,7 @@ def _memory(program: Program) -> MemoryInfo:
     )
 
 
-def _notes(
-    options: CompileOptions, target: Target, built: Build, measured: Measurement | None
-) -> list[str]:
+def _notes(options: CompileOptions, target: Target, built: Build, measured: Measurement | None) -> list[str]:
     notes = []
     if measured is None:
         notes.append("Nothing was run: instructions, stack and validation are unknown.")

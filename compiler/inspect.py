@@ -29,9 +29,7 @@ def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
         size=path.stat().st_size,
         inputs=found.inputs,
         outputs=found.outputs,
-        operators=[
-            OperatorCount(op=op, count=n, supported=op not in bad) for op, n in sorted(found.operators.items())
-        ],
+        operators=[OperatorCount(op=op, count=n, supported=op not in bad) for op, n in sorted(found.operators.items())],
         parameters=found.graph.parameters() if found.graph else found.parameters,
         macs=found.graph.macs() if found.graph else None,
         unsupported=found.unsupported,
@@ -41,7 +39,9 @@ def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
 
 
 def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
-    from compiler.importers.torch import INPUT, OUTPUT, inspect_torch
+    from compiler.importers.torch import inspect_torch
+    from compiler.importers.torch_export import OUTPUT
+    from compiler.importers.torch_input import INPUT
 
     problems: list[Unsupported] = []
     shape = only_shape(options)

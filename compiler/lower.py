@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,9 +34,7 @@ def lower(
 ) -> Program:
     """The whole of code generation short of printing. `name` becomes the prefix of every public symbol."""
     situation = Situation(graph, features, objective)
-    schedules = {
-        n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"
-    }
+    schedules = {n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"}
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
     return lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name)
@@ -54,6 +52,22 @@ class _Lowered:
     function: Function
     arguments: tuple[Argument, ...]
     constants: tuple[str, ...]
+
+
+@dataclass
+class _Operands:
+    """What a kernel works on: views for the lowering, and the parameters and arguments behind them."""
+
+    views: list[View | None] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+    arguments: list[Argument] = field(default_factory=list)
+
+    def add(self, view: View | None, argument: Argument | None = None) -> None:
+        """A view without memory (absent, or one value repeated) needs no parameter."""
+        self.views.append(view)
+        if view is not None and view.buffer is not None and argument is not None:
+            self.buffers.append(view.buffer)
+            self.arguments.append(argument)
 
 
 class _Lowering:
@@ -118,43 +132,31 @@ class _Lowering:
     def _lower(self, node: Node, layer: str) -> _Lowered:
         schedule = self.schedules[node.output.name]
         k = Kernel()
-        buffers: list[Buffer] = []
-        arguments: list[Argument] = []
-        views: list[View | None] = []
+        operands = _Operands()
         new: list[str] = []
         names = operand_names(node)
         k.reserve(*names)
-        for i, v in enumerate(node.inputs):
+        for v, name in zip((*node.inputs, *node.outputs), names, strict=True):
             if v is None:
-                views.append(None)
+                operands.add(None)
                 continue
-            array = schedule.packed.get(i, self.graph.constant(v))
+            array = schedule.packed.get(len(operands.views), self.graph.constant(v))
             if array is None:
-                view, argument = self._runtime(v, names[i])
+                operands.add(*self._runtime(v, name))
             else:
-                view, argument, added = self._constant(array, names[i], layer)
+                view, argument, added = self._constant(array, name, layer)
+                operands.add(view, argument)
                 new += added
-            views.append(view)
-            if argument is not None and view.buffer is not None:
-                buffers.append(view.buffer)
-                arguments.append(argument)
-        for i, v in enumerate(node.outputs):
-            view, argument = self._runtime(v, names[len(node.inputs) + i])
-            views.append(view)
-            assert view.buffer is not None and argument is not None
-            buffers.append(view.buffer)
-            arguments.append(argument)
         if schedule.scratch_bytes:
             buffer = Buffer("scratch", U8, schedule.scratch_bytes)
-            views.append(View(U8, (schedule.scratch_bytes,), (1,), buffer))
-            buffers.append(buffer)
-            arguments.append(Argument("scratch", offset=self.plan.offsets[f"{node.output.name}:scratch"]))
+            offset = self.plan.offsets[f"{node.output.name}:scratch"]
+            operands.add(View(U8, (schedule.scratch_bytes,), (1,), buffer), Argument("scratch", offset=offset))
         lowering = schedule.lower
         if schedule.backward is not None and self._runs_backward(node, schedule):
             lowering = schedule.backward
-        lowering(k, *views)
-        function = k.function("", buffers, (_doc(node),))
-        return _Lowered(self._shared(function, node), tuple(arguments), tuple(new))
+        lowering(k, *operands.views)
+        function = k.function("", operands.buffers, (_doc(node),))
+        return _Lowered(self._shared(function, node), tuple(operands.arguments), tuple(new))
 
     def _runs_backward(self, node: Node, schedule: Schedule) -> bool:
         """Does the plan let the output overlap an input in the way that only the downward kernel bears?"""
@@ -182,7 +184,7 @@ class _Lowering:
             value = array.reshape(-1)[0].item() if array.size else 0
             return View(kind, array.shape, (0,) * array.ndim, None, value=value), None, []
         packed = np.ascontiguousarray(array)
-        content = hashlib.sha256(packed.view(np.uint8).reshape(-1)).hexdigest() + dtype
+        content = hashlib.sha256(packed.reshape(-1).data).hexdigest() + dtype
         added = []
         if content not in self.by_content:
             symbol = self._symbol(f"{layer}_{name}")
@@ -251,8 +253,7 @@ def kernel_name(node: Node) -> str:
     size = ""
     if isinstance(node.op, Conv):
         size = "_" + "x".join(map(str, node.value(1).shape[2:]))
-    runtime = [v for v in node.present]
-    x, y = runtime[0], node.output
+    x, y = node.present[0], node.output
     base = re.sub(r"[^a-z0-9]+", "_", describe(node).lower())[:24].strip("_")
     return f"{base}{size}_{_dims(x)}" + (f"_to_{_dims(y)}" if x.shape != y.shape else "")
 

@@ -1,5 +1,7 @@
 """The product as one line: model file -> graph -> passes -> schedules and plan -> source -> object -> proof -> report.
 
+The stages, and where they live:
+
     import    read the file, make shapes concrete                     source.py, importers/
     optimize  fold, fuse, choose layouts                              passes/
     plan      schedules, execution order, memory, kernels             lower.py, kernels/, memory/
@@ -15,7 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,15 +29,18 @@ from compiler.emulator.build import build
 from compiler.emulator.measure import run
 from compiler.emulator.protocol import in_memory_order
 from compiler.errors import CompilerBug, DeepMetalError
+from compiler.graph.types import Array
 from compiler.inspect import inspect_model
 from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.pack.artifact import Artifact, Vector
 from compiler.pack.pack import pack
 from compiler.passes.order import optimize
-from compiler.source import load
+from compiler.program import Program, Slot
+from compiler.reference import reference_outputs
+from compiler.source import Source, load
 from compiler.trace import Trace
-from compiler.validate import validate
+from compiler.validate import KEEP, ValidationResult, validate
 from compiler.vectors import draw_vectors, load_vectors
 
 __all__ = ["compile_model", "inspect_model"]
@@ -53,7 +58,8 @@ def compile_model(
     """Compile `path`, prove the result on the emulator, write `out/` and `out.zip`.
 
     Raises ModelError, ToolError or CompilerBug; on Mismatch and BudgetExceeded the artifact is written first, for a
-    look at what is wrong. `vectors` is an NPZ file with the inputs to validate with; `display_name` what to call the model.
+    look at what is wrong. `vectors` is an NPZ file with the inputs to validate with, `display_name` what to call the
+    model.
     """
     trace = trace or Trace()
     target = targets.target(options.target)
@@ -62,7 +68,8 @@ def compile_model(
     with _work_folder(trace) as workdir:
         with trace.stage("import"):
             source = load(path, options, display_name)
-            trace.log(f"{source.format} model, {len(source.graph.nodes)} operators, {source.graph.parameters():,} weights")
+            count = len(source.graph.nodes)
+            trace.log(f"{source.format} model, {count} operators, {source.graph.parameters():,} weights")
         with trace.stage("optimize"):
             optimized = optimize(source.graph, native_io=options.io_layout == "native")
             for step in optimized.passes:
@@ -74,25 +81,17 @@ def compile_model(
             sources = emitter.files(program, options)
         with trace.stage("build"):
             built = build(program, sources, target, options, workdir, trace)
+        drawn = (
+            load_vectors(vectors, program.inputs)
+            if vectors is not None
+            else draw_vectors(program.inputs, options.vectors)
+        )
         measured = checked = None
-        samples: list[Vector] = []
         if options.run:
             with trace.stage("emulate"):
-                drawn = (
-                    load_vectors(vectors, program.inputs)
-                    if vectors is not None
-                    else draw_vectors(program.inputs, options.vectors)
-                )
                 measured = run(built, program, drawn, trace)
             with trace.stage("validate"):
                 checked = validate(program, source.reference(), measured.runs, drawn)
-                samples = [
-                    Vector(
-                        tuple(in_memory_order(s, v[s.name]) for s in program.inputs),
-                        tuple(in_memory_order(s, y) for s, y in zip(program.outputs, expected, strict=True)),
-                    )
-                    for v, expected in zip(drawn, checked.expected, strict=False)
-                ]
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
             artifact = pack(
@@ -101,13 +100,32 @@ def compile_model(
                 options=options,
                 sources=sources,
                 objects={built.object_path: built.object, built.library_path: built.library},
-                vectors=samples,
+                vectors=_self_check(program, source, drawn, checked),
             )
     report = report.model_copy(update={"timings": dict(trace.seconds)})
     if checked is not None and not checked.passed:
         raise checked.error(source.name)
     check_budget(report, options)
     return replace(artifact, report=report)
+
+
+def _self_check(
+    program: Program, source: Source, drawn: Sequence[Mapping[str, Array]], checked: ValidationResult | None
+) -> list[Vector]:
+    """The first vectors with what the source model answers, in the order of the generated API."""
+    if checked is not None:
+        expected, allowed = list(checked.expected), list(checked.allowed)
+    else:
+        reference = source.reference()
+        expected, allowed = reference_outputs(reference.onnx, reference.outputs, drawn[:KEEP]), [()] * KEEP
+
+    def flat(slots: Sequence[Slot], arrays: Iterable[Array]) -> tuple[Array, ...]:
+        return tuple(in_memory_order(slot, array) for slot, array in zip(slots, arrays, strict=True))
+
+    return [
+        Vector(flat(program.inputs, (v[s.name] for s in program.inputs)), flat(program.outputs, outputs), limits)
+        for v, outputs, limits in zip(drawn, expected, allowed, strict=False)
+    ]
 
 
 @contextmanager
@@ -119,9 +137,8 @@ def _work_folder(trace: Trace) -> Iterator[Path]:
     except DeepMetalError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError) as error:
-        raise CompilerBug(
-            "E9901", f"{type(error).__name__} while in stage {trace.current}: {error}", facts={"stage": str(trace.current)}
-        ) from error
+        what = f"{type(error).__name__} while in stage {trace.current}: {error}"
+        raise CompilerBug("E9901", what, facts={"stage": str(trace.current)}) from error
     finally:
         if os.environ.get("DEEPMETAL_KEEP") == "1":
             trace.log(f"build folder kept: {folder}")

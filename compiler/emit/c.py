@@ -22,9 +22,7 @@ _ALIGN = 16
 def files(program: Program, options: CompileOptions) -> Files:
     """`include/<name>.h`, `src/<name>.c`, and `src/<name>_weights.bin` where weights leave the source."""
     name = options.name
-    outside = options.weights == "incbin" or (
-        options.weights == "auto" and program.weight_bytes() > MAX_SOURCE_WEIGHTS
-    )
+    outside = options.weights == "incbin" or (options.weights == "auto" and program.weight_bytes() > MAX_SOURCE_WEIGHTS)
     outside = outside and bool(program.constants)
     unit = _Unit(program, options, outside)
     result: Files = {
@@ -40,15 +38,16 @@ EMITTER = Emitter("c", "C99", files)
 
 
 @cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+def _header_template() -> jinja2.Template:
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("compiler.emit", "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # C text; every name from a model goes through `comment`
+        autoescape=False,  # noqa: S701  (C text, not HTML; every name from a model goes through `comment`)
     )
+    return templates.get_template("model.h.j2")
 
 
 def _header(program: Program, options: CompileOptions) -> str:
@@ -56,7 +55,8 @@ def _header(program: Program, options: CompileOptions) -> str:
         return {"elements": prod(s.shape), "bytes": s.size, "text": comment(f"{s.name}: {_shape(s)}")}
 
     predict = predictable(program)
-    return _templates().get_template("model.h.j2").render(
+    native = options.io_layout == "native"
+    return _header_template().render(
         name=options.name,
         NAME=options.name.upper(),
         version=VERSION,
@@ -67,17 +67,8 @@ def _header(program: Program, options: CompileOptions) -> str:
         outputs=[described(s) for s in program.outputs],
         layers=[comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}") for layer in program.layers],
         caller=options.arena == "caller",
-        order="in the element order of the source model"
-        if options.io_layout == "source"
-        else "channels last (the native order)",
-        predict=None
-        if predict is None
-        else {
-            "classes": prod(program.outputs[0].shape),
-            "height": predict[0],
-            "width": predict[1],
-            "channels": predict[2],
-        },
+        order="channels last (the native order)" if native else "in the element order of the source model",
+        predict=predict and dict(zip(("height", "width", "channels"), predict, strict=True)),
     )
 
 
@@ -190,7 +181,7 @@ class _Unit:
         return [
             *lines,
             f"#ifndef {self.NAME}_ARENA_ATTRIBUTE",
-            f"#define {self.NAME}_ARENA_ATTRIBUTE /* for instance __attribute__((section(\".ccmram\"))) */",
+            f'#define {self.NAME}_ARENA_ATTRIBUTE /* for instance __attribute__((section(".ccmram"))) */',
             "#endif",
             f"static union arena memory {self.NAME}_ARENA_ATTRIBUTE;",
             "#define ARENA memory",
@@ -202,7 +193,8 @@ class _Unit:
         if not self.outside:
             lines: list[str] = []
             for symbol, array in self.program.constants.items():
-                lines += [f"static const {C_TYPES[str(array.dtype)]} {symbol}[{array.size}] = {{", *rows(array), "};", ""]
+                kind = C_TYPES[str(array.dtype)]
+                lines += [f"static const {kind} {symbol}[{array.size}] = {{", *rows(array), "};", ""]
             return lines[:-1]
         symbol = f"{self.name}_weights"
         return [

@@ -110,8 +110,7 @@ def definition(name: str) -> str:
         if kind[0] == "u":
             return f"static inline {t} {name}({t} a, {t} b)\n{{\n    return b == 0 ? 0 : ({t})(a {_OP[op]} b);\n}}"
         return _DIV.format(name=name, t=t, op=_OP[op], negated=negated)
-    text = _SHIFT.format(name=name, t=t, u=u if op == "shl" else t, op=_OP[op], mask=int(kind[1:]) - 1)
-    return text
+    return _SHIFT.format(name=name, t=t, u=u if op == "shl" else t, op=_OP[op], mask=int(kind[1:]) - 1)
 
 
 _OP = {"div": "/", "rem": "%", "shl": "<<", "shr": ">>"}

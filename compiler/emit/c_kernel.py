@@ -65,7 +65,9 @@ class KernelPrinter:
         self._ranges: dict[str, Interval] = {}
         result = "void" if f.result is None else c_type(f.result.type)
         self._written = written_buffers(f.body)
-        params = [parameter(b, b.name in self._written) for b in f.buffers] + [f"{c_type(v.type)} {v.name}" for v in f.scalars]
+        params = [parameter(b, b.name in self._written) for b in f.buffers] + [
+            f"{c_type(v.type)} {v.name}" for v in f.scalars
+        ]
         lines = [f"/* {f.doc[0]}" if f.doc else ""]
         if f.doc:
             lines += [f" * {line}" for line in f.doc[1:]]
@@ -204,7 +206,7 @@ class KernelPrinter:
         if kind.bits == 1:
             sign = {"and": "&&", "or": "||", "xor": "!="}[op]
             return f"({self._expr(a)[0]}) {sign} ({self._expr(b)[0]})", 3
-        if kind.is_float or op in ("and", "or", "xor") and kind.bits >= 32:
+        if kind.is_float or (op in ("and", "or", "xor") and kind.bits >= 32):
             if op == "add" and isinstance(b, Const) and kind.is_float and -inf < b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-b.value, kind.numpy)}", 11
             return f"{self._wrapped(a, precedence)} {_SIGN[op]} {self._wrapped(b, precedence + 1)}", precedence

@@ -30,7 +30,7 @@ def _cast(r: Reader, x: Array) -> Array:
 
 _EXOTIC = {
     onnx.TensorProto.DataType.Value(n)
-    for n in onnx.TensorProto.DataType.keys()
+    for n in list(onnx.TensorProto.DataType.keys())
     if n.startswith(("BFLOAT", "FLOAT8", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2", "STRING", "COMPLEX", "UNDEFINED"))
 }
 
@@ -59,6 +59,10 @@ def _expand(r: Reader, x: Array, shape: Array) -> Array:
     return np.broadcast_to(x, wanted)
 
 
+def _where(r: Reader, condition: Array, x: Array, y: Array) -> Array:
+    return np.where(condition, x, y)
+
+
 def _tile(r: Reader, x: Array, repeats: Array) -> Array:
     if x.size * prod(int(n) for n in repeats.reshape(-1)) > LIMIT:
         raise r.unsupported("Tile gives too many elements", "")
@@ -78,7 +82,7 @@ FOLD: dict[str, Callable[..., Array]] = {
     "Not": lambda r, x: np.logical_not(x),
     "And": lambda r, x, y: np.logical_and(x, y),
     "Or": lambda r, x, y: np.logical_or(x, y),
-    "Where": lambda r, c, x, y: np.where(c, x, y),
+    "Where": _where,
     "Floor": lambda r, x: np.floor(x),
     "Ceil": lambda r, x: np.ceil(x),
     "Add": lambda r, x, y: x + y,
@@ -106,7 +110,7 @@ def _div(x: Array, y: Array) -> Array:
     """Integers truncate towards zero; a zero divisor gives 0."""
     with np.errstate(all="ignore"):
         if np.issubdtype(x.dtype, np.floating):
-            return x / y  # type: ignore[no-any-return, operator]
+            return x / y
         safe = np.where(y == 0, 1, y)
         quotient = np.abs(x) // np.abs(safe) * (np.sign(x) * np.sign(safe))
         return np.where(y == 0, 0, quotient).astype(x.dtype)

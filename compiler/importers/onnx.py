@@ -6,7 +6,7 @@ in for older ones, and its shape inference names the tensors behind an unsupport
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
+import onnx.version_converter
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
@@ -97,9 +99,7 @@ def import_onnx(model: ModelProto, shapes: Shapes, name: str = "model") -> Graph
 def unsupported_error(found: list[Unsupported]) -> ModelError:
     first = found[0]
     if len(found) == 1:
-        return ModelError(
-            first.code, first.reason, where=f"node {first.node!r} ({first.op})", help=first.help
-        )
+        return ModelError(first.code, first.reason, where=f"node {first.node!r} ({first.op})", help=first.help)
     facts = {f"{u.node} ({u.op})": f"{u.reason}" + (f"; {u.help}" if u.help else "") for u in found[:40]}
     if len(found) > 40:
         facts["..."] = f"and {len(found) - 40} more"
@@ -152,6 +152,14 @@ def _open(v: onnx.ValueInfoProto) -> OpenTensor:
     return OpenTensor(name=v.name, dtype=dtype, shape=dims)
 
 
+def _fits(declared: Sequence[int | None], given: Sequence[int]) -> bool:
+    """May these sizes be chosen? Open dimensions may, and a batch of 1."""
+    if len(given) != len(declared):
+        return False
+    batch = [True] + [False] * len(given)
+    return all(d is None or d == g or (first and d <= 1) for d, g, first in zip(declared, given, batch, strict=False))
+
+
 @dataclass
 class _Importer:
     model: ModelProto
@@ -202,10 +210,7 @@ class _Importer:
         if not v.type.HasField("tensor_type") or declared.dtype not in DTYPES:
             raise ModelError("E0309", f"input '{v.name}' is no tensor of numbers", help="use tensor inputs only")
         if given is not None:
-            known = v.type.tensor_type.HasField("shape")
-            fits = len(given) == len(dims) and all(d is None or d == g or (i == 0 and d <= 1) for i, (d, g) in enumerate(
-                zip(dims, given, strict=True)))  # fmt: skip
-            if known and not fits:
+            if v.type.tensor_type.HasField("shape") and not _fits(dims, given):
                 raise ModelError(
                     "E1004",
                     f"--shape {v.name}={','.join(map(str, given))} does not fit the model's {declared.shape}",

@@ -98,4 +98,3 @@ def candidates(node: Node, situation: Situation) -> list[Schedule]:
     for module in _families():
         offered += module.schedules(node, situation)
     return sorted(offered, key=lambda s: (s.cost, s.name))
-

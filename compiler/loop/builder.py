@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from compiler.loop.nodes import (
-    I32,
     Assign,
     Body,
     Buffer,
@@ -149,7 +148,8 @@ class Kernel:
         with self.block() as body:
             yield var
         if down:
-            assert isinstance(low, Const) and isinstance(high, Const)
+            assert isinstance(low, Const)
+            assert isinstance(high, Const)
             values = range(int(low.value), int(high.value), step)
             low, high, step = Const(values[-1] if values else 0), Const(values[0] - 1 if values else 0), -step
         self.emit(For(var, low, high, tuple(body), step=step))
@@ -222,6 +222,3 @@ class Kernel:
 
     def function(self, name: str, buffers: Sequence[Buffer], doc: Sequence[str] = ()) -> Function:
         return Function(name, tuple(buffers), (), self.body(), doc=tuple(doc))
-
-
-INDEX = I32

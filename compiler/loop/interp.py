@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compiler.loop.nodes import (
     Apply,
     Assign,
     Binary,
+    BinaryOp,
     Bitcast,
     Body,
-    Buffer,
     Call,
     Cast,
     Comment,
@@ -35,11 +37,13 @@ from compiler.loop.nodes import (
     Store,
     Type,
     Unary,
+    UnaryOp,
     Var,
     Window,
 )
 from compiler.loop.simplify import fold, wrap
 
+Scalar = Any  # a numpy scalar, or an array of lanes: numpy's types say nothing of arithmetic on scalars of any kind
 Watch = Callable[[str, str, int], None]  # ("load" or "store", buffer name, element)
 
 
@@ -47,7 +51,7 @@ Watch = Callable[[str, str, int], None]  # ("load" or "store", buffer name, elem
 class Memory:
     """A buffer's array and where the buffer starts in it."""
 
-    array: np.ndarray
+    array: NDArray[Any]
     offset: int = 0
     root: str = ""
 
@@ -57,16 +61,20 @@ class Memory:
             raise IndexError(f"{self.root}[{place}] is outside its {len(self.array)} elements")
         return place
 
+    def moved(self, elements: int) -> Memory:
+        return Memory(self.array, self.offset + elements, self.root)
+
 
 class Machine:
     """Runs one function; `watch` is told of every access (buffer parameter, element)."""
 
     def __init__(self, watch: Watch | None = None) -> None:
         self.watch = watch
-        self.vars: dict[str, np.generic] = {}
+        self.vars: dict[str, Scalar] = {}
         self.memory: dict[str, Memory] = {}
 
-    def call(self, function: Function, memories: list[Memory], scalars: list[np.generic]) -> np.generic | None:
+    def call(self, function: Function, memories: list[Memory], scalars: list[Scalar]) -> Scalar:
+        """Run a function; gives its result, or None when it is a kernel."""
         inner = Machine(self.watch)
         inner.memory = {b.name: m for b, m in zip(function.buffers, memories, strict=True)}
         inner.vars = {v.name: s for v, s in zip(function.scalars, scalars, strict=True)}
@@ -97,21 +105,16 @@ class Machine:
                         self.watch("store", memory.root, place)
                 case Window(buffer, base, offset):
                     memory = self.memory[base.name]
-                    start = memory.offset + int(self.eval(offset))
-                    self.memory[buffer.name] = Memory(memory.array, start, memory.root)
+                    self.memory[buffer.name] = memory.moved(int(self.eval(offset)))
                 case Call(function, buffers, args):
-                    moved = [self._moved(b, int(self.eval(o))) for b, o in buffers]
+                    moved = [self.memory[b.name].moved(int(self.eval(o))) for b, o in buffers]
                     self.call(function, moved, [self.eval(a) for a in args])
                 case Comment():
                     pass
                 case _:
                     raise TypeError(f"no meaning for {s}")
 
-    def _moved(self, buffer: Buffer, offset: int) -> Memory:
-        memory = self.memory[buffer.name]
-        return Memory(memory.array, memory.offset + offset, memory.root)
-
-    def eval(self, e: Expr) -> np.generic:
+    def eval(self, e: Expr) -> Scalar:
         match e:
             case Const(value, kind):
                 return np.dtype(kind.numpy).type(value)
@@ -124,8 +127,8 @@ class Machine:
                     self.watch("load", memory.root, place)
                 if kind.lanes > 1:
                     memory.at(int(self.eval(index)) + kind.lanes - 1)
-                    return memory.array[place : place + kind.lanes].copy()  # type: ignore[no-any-return]
-                return memory.array[place]  # type: ignore[no-any-return]
+                    return memory.array[place : place + kind.lanes].copy()
+                return memory.array[place]
             case Binary(op, a, b):
                 return arithmetic(op, self.eval(a), self.eval(b), e.type)
             case Unary(op, a):
@@ -139,19 +142,15 @@ class Machine:
             case Bitcast(a, kind):
                 return np.asarray(self.eval(a)).view(kind.numpy)[()]
             case Splat(a, kind):
-                return np.full(kind.lanes, self.eval(a))  # type: ignore[return-value]
+                return np.full(kind.lanes, self.eval(a))
             case Invoke(function, args):
-                result = self.call(function, [], [self.eval(a) for a in args])
-                assert result is not None
-                return result
+                return self.call(function, [], [self.eval(a) for a in args])
             case Apply(instruction, args):
-                result = self.call(instruction.meaning, [], [self.eval(a) for a in args])
-                assert result is not None
-                return result
+                return self.call(instruction.meaning, [], [self.eval(a) for a in args])
         raise TypeError(f"no meaning for {e}")
 
 
-_COMPARE: dict[str, Callable[[np.generic, np.generic], bool]] = {
+_COMPARE: dict[str, Callable[[Scalar, Scalar], bool]] = {
     "lt": lambda a, b: bool(a < b),
     "le": lambda a, b: bool(a <= b),
     "gt": lambda a, b: bool(a > b),
@@ -161,57 +160,57 @@ _COMPARE: dict[str, Callable[[np.generic, np.generic], bool]] = {
 }
 
 
-def arithmetic(op: str, a: np.generic, b: np.generic, kind: Type) -> np.generic:
+def arithmetic(op: BinaryOp, a: Scalar, b: Scalar, kind: Type) -> Scalar:
     if kind.is_float:
         with np.errstate(all="ignore"):
             match op:
                 case "add":
-                    return a + b  # type: ignore[no-any-return, operator]
+                    return a + b
                 case "sub":
-                    return a - b  # type: ignore[no-any-return, operator]
+                    return a - b
                 case "mul":
-                    return a * b  # type: ignore[no-any-return, operator]
+                    return a * b
                 case "div":
-                    return a / b  # type: ignore[no-any-return, operator]
+                    return a / b
                 case "min":
-                    return a if a < b else b  # type: ignore[operator]
+                    return a if a < b else b  # noqa: FURB136  (as the loop IR says it: a NaN in a gives b)
                 case "max":
-                    return a if a > b else b  # type: ignore[operator]
+                    return a if a > b else b  # noqa: FURB136
         raise TypeError(f"no float {op}")
     if kind.bits == 1:
         x, y = bool(a), bool(b)
         return np.bool_({"and": x and y, "or": x or y, "xor": x != y}[op])
-    return np.dtype(kind.numpy).type(fold(op, int(a), int(b), kind))  # type: ignore[arg-type, no-any-return]
+    return np.dtype(kind.numpy).type(fold(op, int(a), int(b), kind))
 
 
-def unary(op: str, a: np.generic, kind: Type) -> np.generic:
+def unary(op: UnaryOp, a: Scalar, kind: Type) -> Scalar:
     if op == "not":
         return np.bool_(not a) if kind.bits == 1 else np.dtype(kind.numpy).type(wrap(~int(a), kind))
     if kind.is_float:
         with np.errstate(all="ignore"):
-            return {"neg": np.negative, "abs": np.abs, "sqrt": np.sqrt}[op](a)  # type: ignore[no-any-return]
+            return {"neg": np.negative, "abs": np.abs, "sqrt": np.sqrt}[op](a)
     value = -int(a) if op == "neg" or int(a) < 0 else int(a)
     return np.dtype(kind.numpy).type(wrap(value, kind))
 
 
-def cast(a: np.generic, kind: Type) -> np.generic:
+def cast(a: Scalar, kind: Type) -> Scalar:
     target = np.dtype(kind.numpy)
     if kind.is_float:
         with np.errstate(over="ignore"):
             return target.type(a)
     if kind.bits == 1:
         return np.bool_(a != 0)
-    if isinstance(a, np.floating):
-        info = np.iinfo(target)
-        if np.isnan(a):
-            return target.type(0)
-        return target.type(int(min(max(float(a), float(info.min)), float(info.max)))) if abs(a) < 2**62 else (
-            target.type(info.max if a > 0 else info.min)
-        )
-    return target.type(wrap(int(a), kind))
+    if not isinstance(a, np.floating):
+        return target.type(wrap(int(a), kind))
+    if np.isnan(a):
+        return target.type(0)
+    info = np.iinfo(target)
+    if np.isinf(a):
+        return target.type(info.max if a > 0 else info.min)
+    return target.type(min(max(int(a), info.min), info.max))
 
 
-def run(function: Function, arrays: dict[str, np.ndarray], watch: Watch | None = None) -> None:
+def run(function: Function, arrays: dict[str, NDArray[Any]], watch: Watch | None = None) -> None:
     """Run a kernel on flat arrays, one for each buffer parameter; outputs are written in place."""
     memories = [Memory(arrays[b.name], 0, b.name) for b in function.buffers]
     Machine(watch).call(function, memories, [])

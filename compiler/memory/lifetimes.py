@@ -69,7 +69,7 @@ def liveness(graph: Graph, schedules: Mapping[str, Schedule]) -> Liveness:
     for v in graph.outputs:
         last[home[v.name]] = len(layers)
     lives = [Life(n, max(1, size[n]), first[n], last[n], may.get(n, {})) for n in size]
-    return Liveness(tuple([*lives, *scratch]), tuple(layers), home)
+    return Liveness((*lives, *scratch), tuple(layers), home)
 
 
 def _sharing(graph: Graph, node: Node, schedule: Schedule, home: Mapping[str, str]) -> dict[str, Overlap]:
@@ -118,4 +118,3 @@ def _together(output: int, source: int, allowed: Overlap) -> int:
 
 def aligned(size: int) -> int:
     return -(-size // ALIGN) * ALIGN
-

@@ -123,7 +123,5 @@ def _scaled(w: Array, gain: Array) -> Array:
     if (gain == 1).all():
         return w
     if is_fill(w) and (gain == gain[0]).all():
-        return fill(w.reshape(-1)[0] * gain[0], "float32", w.shape)  # type: ignore[operator]
-    return w * gain.reshape(-1, *[1] * (w.ndim - 1))  # type: ignore[no-any-return]
-
-
+        return fill(w.reshape(-1)[0] * gain[0], "float32", w.shape)
+    return w * gain.reshape(-1, *[1] * (w.ndim - 1))

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from compiler.graph.graph import Graph
 from compiler.graph.text import text
@@ -49,10 +50,10 @@ def optimize(graph: Graph, native_io: bool = False, rules: Sequence[Rule] = RULE
     """Run all passes. Outputs equal the original's up to float rounding of folded weights."""
     infos: list[PassInfo] = []
     for rule in rules:
-        graph, info = _measured(graph, rule.name, lambda g, r=rule: _counted(g, r))  # type: ignore[misc]
+        graph, info = _measured(graph, rule.name, partial(_counted, rule=rule))
         if info is not None:
             infos.append(info)
-    graph, info = _measured(graph, "choose_layouts", lambda g: _layouts(g, native_io))
+    graph, info = _measured(graph, "choose_layouts", partial(_layouts, native_io=native_io))
     if info is not None:
         infos.append(info)
     return Optimized(graph, tuple(_merged(infos)))
@@ -71,9 +72,7 @@ def _layouts(graph: Graph, native_io: bool) -> tuple[Graph, str]:
     return result, f"{last} tensors channels-last, {copies} copies inserted"
 
 
-def _measured(
-    graph: Graph, name: str, run: Callable[[Graph], tuple[Graph, str]]
-) -> tuple[Graph, PassInfo | None]:
+def _measured(graph: Graph, name: str, run: Callable[[Graph], tuple[Graph, str]]) -> tuple[Graph, PassInfo | None]:
     """Run a pass, check the result when asked to, and say what it saved; None when it did nothing."""
     result, effect = run(graph)
     if not effect:

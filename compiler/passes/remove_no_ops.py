@@ -26,7 +26,9 @@ def remove_no_ops(g: Graph, node: Node) -> Swap | Skip:
     renamed = replace(
         producer,
         outputs=tuple(y if v == x else v for v in producer.outputs),
-        equals=tuple(node.equals[0] or e if v == x else e for v, e in zip(producer.outputs, producer.equals, strict=True)),
+        equals=tuple(
+            node.equals[0] or e if v == x else e for v, e in zip(producer.outputs, producer.equals, strict=True)
+        ),
     )
     if g.only_reader(x) is None:
         return Skip("the tensor before it has other readers")

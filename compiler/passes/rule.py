@@ -23,7 +23,8 @@ class Skip:
 
 @dataclass(frozen=True)
 class Swap:
-    """`nodes` take the place of the matched node; `removed` producers go away; readers of `alias` keys are redirected."""
+    """What to do at a match: `nodes` take the matched node's place, `removed` producers go away, and whoever reads a
+    key of `alias` reads its value instead."""
 
     nodes: tuple[Node, ...] = ()
     constants: Mapping[str, Array] = field(default_factory=dict)

@@ -18,8 +18,8 @@ from compiler.graph.types import Array, fill, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
-from compiler.loop.nodes import Const, Expr, Operand, maximum, minimum, select
-from compiler.ops.conv import Conv, store_tail
+from compiler.loop.nodes import Const, Expr, maximum, minimum, select
+from compiler.ops.conv import Conv
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,25 @@ class Geometry:
         kernel = (1, w.shape[2]) if one else w.shape[2:]
         steps = (*x.strides[:2], 0, x.strides[2]) if one else x.strides
         return Geometry(
-            *shape, *out[1:], *kernel, strides[0], strides[1], pads[0], pads[1], dilations[0], dilations[1],
-            steps[2], steps[3], steps[1],
-        )  # fmt: skip
+            batch=shape[0],
+            channels=shape[1],
+            height=shape[2],
+            width=shape[3],
+            outputs=out[1],
+            out_height=out[2],
+            out_width=out[3],
+            rows=kernel[0],
+            columns=kernel[1],
+            stride_y=strides[0],
+            stride_x=strides[1],
+            top=pads[0],
+            left=pads[1],
+            dilation_y=dilations[0],
+            dilation_x=dilations[1],
+            row_step=steps[2],
+            column_step=steps[3],
+            channel_step=steps[1],
+        )
 
     @property
     def channels_last(self) -> bool:
@@ -104,7 +120,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         return []
     w = situation.constant(node, 1)
     geometry = Geometry.of(node)
-    if w is None or geometry is None or node.output.type.strides[1] != 1 and node.output.shape[1] != 1:
+    if w is None or geometry is None or (node.output.type.strides[1] != 1 and node.output.shape[1] != 1):
         return []
     return [_schedule(node, geometry, w, shape) for shape in _shapes(geometry, situation)]
 
@@ -289,8 +305,12 @@ class _ConvKernel:
                     self._inner(k, image, w, b, more, y, top, ox, bounds, line)
             if left_over:
                 with k.loop(left_over, "j") as j:
-                    ox = j + tiled - first if first == 0 else j if tiled == g.out_width else (
-                        k.let("ox", select(j < first, j, j + (tiled - first)))
+                    ox = (
+                        j + tiled - first
+                        if first == 0
+                        else j
+                        if tiled == g.out_width
+                        else (k.let("ox", select(j < first, j, j + (tiled - first))))
                     )
                     self._border(k, image, w, b, more, y, top, ox, bounds, line)
 
@@ -333,7 +353,8 @@ class _ConvKernel:
 
     def _window(
         self, k: Kernel, acc: list[list[Cell]], x: View, w: View, o: Expr, top: Expr,
-        bounds: tuple[Expr | None, Expr | None], left: Expr, offsets: list[int], low: Expr, high: Operand, outputs: int,
+        bounds: tuple[Expr | None, Expr | None], left: Expr, offsets: list[int], low: Expr, high: Expr | int,
+        outputs: int,
     ) -> None:  # fmt: skip
         """The reduction over rows, and over columns low..high, of the window."""
         g = self.g
@@ -348,7 +369,7 @@ class _ConvKernel:
                 xr = row + c * g.channel_step if planes > 1 else row
                 wr = weights + c * (g.columns * outputs) if planes > 1 else weights
                 if g.merged:
-                    run = g.columns * unit if static else k.let("run", (high - low) * unit)  # type: ignore[operator]
+                    run = g.columns * unit if static else k.let("run", (high - low) * unit)
                     unroll = self.shape.unroll if static else gcd(unit, 4)
                     xs = k.window("xs", x, xr + low * unit)
                     ws = k.window("ws", w, wr + low * (unit * outputs))
@@ -363,4 +384,3 @@ class _ConvKernel:
 def _steps_up(distance: Expr, dilation: int) -> Expr:
     """How many steps of `dilation` cover a distance, rounded up."""
     return distance if dilation == 1 else (distance + (dilation - 1)) // dilation
-

@@ -9,7 +9,7 @@ from compiler.graph.graph import Node
 from compiler.kernels.base import Overlap, Schedule, Situation
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
-from compiler.loop.nodes import Const, Expr, Operand
+from compiler.loop.nodes import Const, Expr
 from compiler.ops.conv import store_tail
 from compiler.ops.dense import Dense
 
@@ -87,9 +87,9 @@ class _DenseKernel:
                 store_tail(k, self.op.tail, y, (*_unravel(n + p, y.shape[:-1]), o + i), cell.value, more)
 
 
-def _unravel(row: Expr, shape: Sequence[int]) -> list[Operand]:
+def _unravel(row: Expr, shape: Sequence[int]) -> list[Expr]:
     """Indices of the leading axes for a running row number."""
-    result: list[Operand] = []
+    result: list[Expr] = []
     for a in range(len(shape)):
         inner = prod(shape[a + 1 :])
         result.append(row if a == 0 and inner == 1 else (row // inner) % shape[a] if a else row // inner)

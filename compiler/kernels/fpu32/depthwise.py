@@ -139,9 +139,7 @@ class _Depthwise:
                     value = self.op.tail.scalar(k, value, *operands)
                 k.store_at(y, at, value)
 
-    def _row(
-        self, k: Kernel, x: View, base: Expr, weights: list[Expr], columns: list[int], acc: list[Cell]
-    ) -> None:
+    def _row(self, k: Kernel, x: View, base: Expr, weights: list[Expr], columns: list[int], acc: list[Cell]) -> None:
         """One row of the window: every input element is loaded once and used for all columns it belongs to."""
         g = self.g
         users: dict[int, list[tuple[int, int]]] = {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from compiler.graph.types import Array, fill, is_fill
 from compiler.loop.builder import Cell, Kernel, View
-from compiler.loop.nodes import F32, Const, Expr, Operand, const
+from compiler.loop.nodes import F32, Const, Expr, const
 
 REGISTERS = 32
 
@@ -53,7 +53,7 @@ def initial(k: Kernel, b: View | None, first: Expr, shape: TileShape) -> list[li
 
 
 def accumulate(
-    k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, run: Operand, unroll: int
+    k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, run: Expr | int, unroll: int
 ) -> None:
     """acc[p][o] += sum over i < run of x[offsets[p] + i] * w[i, o], both read in memory order.
 
@@ -65,13 +65,11 @@ def accumulate(
         for u in range(unroll):
             _step(k, acc, x, offsets, w, i + u, outputs)
     if isinstance(run, int):
-        for rest in range(int(whole), run):  # type: ignore[call-overload]
+        for rest in range(run - run % unroll, run):
             _step(k, acc, x, offsets, w, Const(rest), outputs)
 
 
-def _step(
-    k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr, outputs: int
-) -> None:
+def _step(k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr, outputs: int) -> None:
     weights = [k.let("w", w.at(i * outputs + o)) for o in range(outputs)]
     for row, offset in zip(acc, offsets, strict=True):
         value = k.let("x", x.at(i + offset))
