@@ -97,9 +97,15 @@ class Difference:
     @property
     def relative(self) -> float:
         """The largest difference as a share of the tensor's range for its vector."""
-        least = max(FLOOR, SHARE_OF_ALL * (self.high - self.low))
-        worst = max((largest / max(extent, least) for largest, extent in self.vectors), default=0.0)
+        worst = max((largest / self._range(k) for k, (largest, _) in enumerate(self.vectors)), default=0.0)
         return min(worst, IRRECONCILABLE)
+
+    def allowed(self, vector: int) -> float:
+        """The largest difference that passes for this vector."""
+        return tolerance(self.dtype) * self._range(vector)
+
+    def _range(self, vector: int) -> float:
+        return max(self.vectors[vector][1], FLOOR, SHARE_OF_ALL * (self.high - self.low))
 
     @property
     def passed(self) -> bool:

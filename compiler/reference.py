@@ -59,6 +59,17 @@ def onnx_reference(model: onnx.ModelProto, tensors: Sequence[tuple[str, int]]) -
     )
 
 
+def reference_outputs(
+    model: onnx.ModelProto, names: Sequence[str], vectors: Sequence[Vector]
+) -> list[tuple[Array, ...]]:
+    """The outputs `names` for each vector; nothing when one of them is not computed: a constant, or an input."""
+    reference = onnx_reference(model, [(name, 0) for name in names])
+    answers = [{name: y for group in reference.run(v) for name, y in group.items()} for v in vectors]
+    if any(name not in answer for answer in answers for name in names):
+        return []
+    return [tuple(answer[name] for name in names) for answer in answers]
+
+
 def _session(model: onnx.ModelProto, names: Sequence[str]) -> Any:
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)

@@ -54,7 +54,9 @@ class ValidationResult:
     layer: str = ""
     reason: str = ""
     facts: dict[str, str] = field(default_factory=dict)
-    expected: tuple[tuple[Array, ...], ...] = ()  # the source model's outputs for the first vectors, for the self-check
+    # For the self-check in the artifact: the source model's outputs for the first vectors, and how far off is good.
+    expected: tuple[tuple[Array, ...], ...] = ()
+    allowed: tuple[tuple[float, ...], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -127,6 +129,9 @@ def validate(
         reason=reason,
         facts=facts,
         expected=tuple(expected),
+        allowed=tuple(
+            tuple(d.allowed(k) if k < len(d.vectors) else 0.0 for d in outputs) for k in range(len(expected))
+        ),
     )
 
 

@@ -24,7 +24,7 @@ class Vector:
 
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
-    name: str = ""
+    allowed: tuple[float, ...] = ()  # per output the largest difference that passes; empty: by the common tolerance
 
 
 @dataclass(frozen=True)

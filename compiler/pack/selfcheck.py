@@ -80,7 +80,9 @@ def _vectors_h(vectors: Sequence[Vector]) -> Iterator[str]:
 
 
 def _allowed(vectors: Sequence[Vector], v: int, o: int) -> float:
-    """The rule of `compiler.compare`: a share of the vector's range, or of a part of all vectors' range."""
+    """What the validation allowed; else a share of the vector's range, or of a part of all vectors' range."""
+    if vectors[v].allowed:
+        return float(f"{vectors[v].allowed[o]:.6g}")
     extents = [_extent([vector.outputs[o]]) for vector in vectors]
     least = max(FLOOR, SHARE_OF_ALL * _extent([vector.outputs[o] for vector in vectors]))
     return float(f"{tolerance(vectors[v].outputs[o].dtype.name) * max(extents[v], least):.6g}")

@@ -84,6 +84,8 @@ def test_no_run_builds_and_claims_nothing(net: Path, tmp_path: Path, capsys: Out
     assert report.totals.instructions is None
     assert report.totals.flash.total is not None
     assert (out / "lib" / "cortex-m4" / "libmodel.a").exists()
+    check = "gcc -Iinclude -Isrc src/model.c test/selfcheck.c -o selfcheck && ./selfcheck"
+    subprocess.run(["sh", "-c", check], cwd=out, check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("words", [("--budget", "latency=20ms"), ("--budget", "ram=1MiB", "--no-run")])

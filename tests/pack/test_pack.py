@@ -178,7 +178,7 @@ def test_vectors_with_infinities_nan_and_integers_are_written_exactly(tmp_path: 
     y = np.array([[np.inf, np.nan, -0.0]], np.float32)
     vector = Vector((x, np.array([-(2**63), 5], np.int64), np.array([True, False])), (y,))
     header = make(tmp_path / "out", vectors=[vector]).files["test/vectors.h"].decode()
-    assert "INFINITY, -INFINITY, NAN, 1.0e-45f" in header
+    assert re.search(r"INFINITY, -INFINITY, NAN, 1(\.0)?e-45f", header)
     assert "INT64_MIN, 5LL" in header
     assert "static const uint8_t input_0_2[2] = {\n    1, 0," in header
     assert "#include <math.h>" in header
