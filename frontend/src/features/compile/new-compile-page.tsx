@@ -13,7 +13,7 @@ import { Problem } from "@/components/problem"
 
 /** Drop a model, see what is in it, compile with one click. */
 export function NewCompilePage() {
-  const { phase, start, withShape, reset } = useInspection()
+  const { phase, start, checkShape, reset } = useInspection()
   const [surplus, setSurplus] = useState(0)
   const take = (files: File[]) => {
     setSurplus(files.length - 1)
@@ -33,7 +33,7 @@ export function NewCompilePage() {
         <Setup
           key={phase.inspection.sha256}
           phase={phase}
-          onShape={(shape) => void withShape(phase.name, phase.inspection.sha256, shape, phase.sample)}
+          onShape={(shape) => void checkShape(phase, shape)}
           onReset={reset}
         >
           {surplus > 0 && <p className="muted">One model is compiled at a time: this is the first of {surplus + 1} files.</p>}

@@ -4,11 +4,11 @@ import { useNavigate } from "@tanstack/react-router"
 import { type ReactNode, useState } from "react"
 import classes from "./new-compile.module.css"
 import { OptionsForm } from "./options-form"
-import { ShapeQuestion } from "./shape-question"
-import type { InspectionPhase } from "./use-inspection"
+import { type ShapeAsked, ShapeQuestion } from "./shape-question"
+import type { Ready } from "./use-inspection"
 import { catalogQuery } from "@/api/catalog"
 import { createCompilation } from "@/api/compilations"
-import type { CompileOptions } from "@/api/types"
+import type { CompileOptions, Inspection } from "@/api/types"
 import { Command } from "@/components/command"
 import { ErrorLink } from "@/components/error-link"
 import { asError, Problem } from "@/components/problem"
@@ -16,7 +16,7 @@ import { cliText, curlText, DEFAULT_OPTIONS, sampleCommand } from "@/lib/options
 import { parseShape, proposalText, shapeProblem } from "@/lib/shape"
 
 interface Props {
-  phase: Extract<InspectionPhase, { step: "ready" }>
+  phase: Ready
   children: ReactNode
   onShape: (shape: Record<string, number[]>) => void
   onReset: () => void
@@ -28,23 +28,22 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
   const navigate = useNavigate()
   const catalog = useQuery(catalogQuery)
   const [options, setOptions] = useState<CompileOptions>(DEFAULT_OPTIONS)
-  const [shapes, setShapes] = useState<Record<string, string>>(() =>
-    Object.fromEntries(Object.entries(inspection.shape_needed).map(([input, proposal]) => [input, proposalText(proposal)])),
-  )
+  // what the file itself leaves open; an inspection with a shape needs nothing more
+  const [needed] = useState(() => questions(inspection))
+  const [shapes, setShapes] = useState<Record<string, string>>(() => mapValues(needed, ({ proposal }) => proposalText(proposal)))
   const submit = useMutation({
     mutationFn: (asked: CompileOptions) => createCompilation({ sha256: inspection.sha256, name }, asked),
     onSuccess: ({ id }) => navigate({ to: "/jobs/$id", params: { id } }),
   })
 
-  const asked = Object.keys(inspection.shape_needed)
-  const problems = asked.filter((input) => shapeProblem(shapes[input] ?? "", (inspection.shape_needed[input] ?? []).map(() => null)) !== null)
-  const answered = asked.length > 0 && problems.length === 0
-  const shape = Object.fromEntries(Object.entries(shapes).flatMap(([input, text]) => entry(input, parseShape(text))))
-  const complete: CompileOptions = { ...options, shape: answered ? shape : options.shape }
+  const asked = Object.keys(needed)
+  const answered = asked.every((input) => shapeProblem(shapes[input] ?? "", needed[input]!.open) === null)
+  const shape = answered ? mapValues(shapes, (text) => parseShape(text) ?? []) : {}
+  const complete: CompileOptions = { ...options, shape }
   const obstacle =
     inspection.unsupported.length > 0
       ? "This model has nodes that are not supported."
-      : asked.length > 0 && !answered
+      : !answered
         ? "Give the input shape first."
         : asked.length === 0 && !inspection.compilable
           ? "This model cannot be compiled as it is."
@@ -70,7 +69,7 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
         >
           <div className={`panel ${classes.options}`}>
             {asked.length > 0 && (
-              <ShapeQuestion needed={inspection.shape_needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} />
+              <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} check={phase.check} />
             )}
             <OptionsForm options={options} onChange={setOptions} catalog={catalog.data} />
             {submit.isError && (
@@ -110,6 +109,16 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
   )
 }
 
-function entry(input: string, dimensions: number[] | null): [string, number[]][] {
-  return dimensions ? [[input, dimensions]] : []
+/** Which inputs to ask for: what is proposed, and which dimensions are really open. */
+function questions({ shape_needed, inputs }: Inspection): Record<string, ShapeAsked> {
+  return Object.fromEntries(
+    Object.entries(shape_needed).map(([name, proposal]) => {
+      const known = inputs.find((input) => input.name === name)?.shape
+      return [name, { proposal, open: known?.length === proposal.length ? known : proposal.map(() => null) }]
+    }),
+  )
+}
+
+function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
 }

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react"
-import { API, api, unwrap } from "@/api/client"
+import { API, api, ApiProblem, unwrap } from "@/api/client"
 import type { CompileError, Inspection, InspectionJob, Sample } from "@/api/types"
 import { postForm } from "@/api/upload"
 import { asError } from "@/components/problem"
@@ -7,11 +7,20 @@ import { isSettled } from "@/lib/stages"
 
 export type ModelSource = { file: File } | { sample: Sample }
 
+export interface Ready {
+  step: "ready"
+  name: string
+  inspection: Inspection
+  sample?: Sample | undefined
+  /** Shapes for open inputs are being looked at, or were refused. */
+  check?: { running: true } | { error: CompileError } | undefined
+}
+
 export type InspectionPhase =
   | { step: "idle" }
   | { step: "uploading"; name: string; size: number; sent: number }
   | { step: "inspecting"; name: string }
-  | { step: "ready"; name: string; inspection: Inspection; sample?: Sample }
+  | Ready
   | { step: "failed"; name: string; error: CompileError }
 
 const POLL_MS = [100, 150, 250, 400, 600, 1000]
@@ -21,52 +30,53 @@ export function useInspection() {
   const [phase, setPhase] = useState<InspectionPhase>({ step: "idle" })
   const running = useRef<AbortController | null>(null)
 
-  const begin = useCallback(async (name: string, form: FormData, upload: { size: number } | null, sample?: Sample) => {
+  /** Stops what is still under way; what it brings after that is not shown. */
+  const takeOver = useCallback(() => {
     running.current?.abort()
-    const controller = new AbortController()
-    running.current = controller
+    const { signal } = (running.current = new AbortController())
     const show = (next: InspectionPhase) => {
-      if (!controller.signal.aborted) setPhase(next)
+      if (!signal.aborted) setPhase(next)
     }
-    show(upload ? { step: "uploading", name, size: upload.size, sent: 0 } : { step: "inspecting", name })
-    try {
-      const request = postForm<{ id: string }>(`${API}/inspections`, form, (sent) => {
-        if (upload && sent < 1) show({ step: "uploading", name, size: upload.size, sent })
-        else show({ step: "inspecting", name })
-      })
-      controller.signal.addEventListener("abort", request.abort)
-      const { id } = await request.done
-      show({ step: "inspecting", name })
-      const answer = await settled(id, controller.signal)
-      if (answer.result) show({ step: "ready", name, inspection: answer.result, ...(sample && { sample }) })
-      else show({ step: "failed", name, error: answer.error ?? asError(new Error(`the inspection was ${answer.state}`)) })
-    } catch (reason) {
-      if (!controller.signal.aborted) show({ step: "failed", name, error: asError(reason) })
-    }
+    return { signal, show }
   }, [])
 
   const start = useCallback(
-    (source: ModelSource) => {
+    async (source: ModelSource) => {
+      const { signal, show } = takeOver()
+      const file = "file" in source ? source.file : null
+      const sample = "sample" in source ? source.sample : undefined
+      const name = file?.name ?? sample?.file ?? ""
       const form = new FormData()
-      if ("file" in source) {
-        form.set("model", source.file)
-        return begin(source.file.name, form, source.file)
+      if (file) form.set("model", file)
+      if (sample) form.set("sample", sample.name)
+      show(file ? { step: "uploading", name, size: file.size, sent: 0 } : { step: "inspecting", name })
+      try {
+        const inspection = await inspect(form, signal, (sent) =>
+          show(file && sent < 1 ? { step: "uploading", name, size: file.size, sent } : { step: "inspecting", name }),
+        )
+        show({ step: "ready", name, inspection, sample })
+      } catch (reason) {
+        show({ step: "failed", name, error: asError(reason) })
       }
-      form.set("sample", source.sample.name)
-      return begin(source.sample.file, form, null, source.sample)
     },
-    [begin],
+    [takeOver],
   )
 
   /** Look again at a model that is already there, with shapes for its open inputs. */
-  const withShape = useCallback(
-    (name: string, sha256: string, shape: Record<string, number[]>, sample?: Sample) => {
+  const checkShape = useCallback(
+    async (ready: Ready, shape: Record<string, number[]>) => {
+      const { signal, show } = takeOver()
       const form = new FormData()
-      form.set("model_sha256", sha256)
+      form.set("model_sha256", ready.inspection.sha256)
       form.set("shape", JSON.stringify(shape))
-      return begin(name, form, null, sample)
+      show({ ...ready, check: { running: true } })
+      try {
+        show({ ...ready, inspection: await inspect(form, signal), check: undefined })
+      } catch (reason) {
+        show({ ...ready, check: { error: asError(reason) } })
+      }
     },
-    [begin],
+    [takeOver],
   )
 
   const reset = useCallback(() => {
@@ -76,7 +86,17 @@ export function useInspection() {
 
   useEffect(() => () => running.current?.abort(), [])
 
-  return { phase, start, withShape, reset }
+  return { phase, start, checkShape, reset }
+}
+
+/** What a worker finds in the model; throws an `ApiProblem` where it cannot be read. */
+async function inspect(form: FormData, signal: AbortSignal, onSent?: (share: number) => void): Promise<Inspection> {
+  const request = postForm<{ id: string }>(`${API}/inspections`, form, onSent)
+  signal.addEventListener("abort", request.abort)
+  const { id } = await request.done
+  const { result, error, state } = await settled(id, signal)
+  if (result) return result
+  throw error ? new ApiProblem(422, error) : new Error(`the inspection was ${state}`)
 }
 
 async function settled(id: string, signal: AbortSignal): Promise<InspectionJob> {
