@@ -59,8 +59,6 @@ def _kind(dtype: str) -> str:
 def _vectors_h(vectors: Sequence[Vector]) -> Iterator[str]:
     first = vectors[0]
     yield "/* Input vectors, and what the original model answers. Floats are printed exactly. */"
-    if any(not np.isfinite(a).all() for v in vectors for a in (*v.inputs, *v.outputs) if a.dtype.kind == "f"):
-        yield "#include <math.h>"
     yield f"#define VECTORS {len(vectors)}"
     yield f"#define INPUTS {len(first.inputs)}"
     yield f"#define OUTPUTS {len(first.outputs)}"

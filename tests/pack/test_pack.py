@@ -177,11 +177,13 @@ def test_vectors_with_infinities_nan_and_integers_are_written_exactly(tmp_path: 
     x = np.array([[np.inf, -np.inf, np.nan, 1e-45]], np.float32)
     y = np.array([[np.inf, np.nan, -0.0]], np.float32)
     vector = Vector((x, np.array([-(2**63), 5], np.int64), np.array([True, False])), (y,))
-    header = make(tmp_path / "out", vectors=[vector]).files["test/vectors.h"].decode()
-    assert re.search(r"INFINITY, -INFINITY, NAN, 1(\.0)?e-45f", header)
+    artifact = make(tmp_path / "out", vectors=[vector])
+    header = artifact.files["test/vectors.h"].decode()
+    assert "1e-45f" in header
     assert "INT64_MIN, 5LL" in header
     assert "static const uint8_t input_0_2[2] = {\n    1, 0," in header
-    assert "#include <math.h>" in header
+    syntax = ["gcc", *WARNINGS, "-fsyntax-only", "-Iinclude", "test/selfcheck.c"]
+    subprocess.run(syntax, cwd=artifact.directory, check=True, timeout=60)
 
 
 def test_large_vectors_are_few(tmp_path: Path) -> None:
