@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from compiler.graph.types import Array, fill
 from compiler.ops.base import Reader, normal_axis
 
-LIMIT = 2**28  # elements a folded constant may have, unless it is a symbolic fill
+LIMIT = 2**26  # elements a folded constant may have, unless it is a symbolic fill
 
 
 def _cast(r: Reader, x: Array) -> Array:

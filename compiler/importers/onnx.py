@@ -1,30 +1,30 @@
 """ONNX to graph: shapes made concrete, constants folded, every unsupported node collected before raising.
 
-Operators read their own spellings for every opset from 7 on (`Op.from_onnx`); onnx's version converter is the way
-in for older ones, and its shape inference names the tensors behind an unsupported operator.
+Operators read their own spellings for every opset from 7 on (`Op.from_onnx`) and infer their own shapes; onnx's version
+converter is the way in for older ones. See decisions/0003-opsets.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnx.inliner
 import onnx.version_converter
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto
 
 from compiler.errors import ModelError
-from compiler.graph.graph import Graph, Node, Value
-from compiler.graph.types import DTYPES, Array, TensorType
-from compiler.importers.fold import FOLD, LIMIT
+from compiler.graph.graph import Graph, Value
+from compiler.graph.types import DTYPES, TensorType
+from compiler.importers.fold import FOLD
+from compiler.importers.onnx_node import Draft, NodeReader, check_size, tensor_array
 from compiler.inspection import OpenTensor, Unsupported
-from compiler.ops.base import Op, onnx_readers
+from compiler.ops.base import onnx_readers
 
 Shapes = Mapping[str, tuple[int, ...]]
 _MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
@@ -117,7 +117,7 @@ def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
         model, opset = _upgrade(model, opset)
     if len(model.graph.node) > _MAX_NODES:
         raise ModelError("E0107", f"the graph has {len(model.graph.node)} nodes, more than {_MAX_NODES}")
-    importer = _Importer(model, opset, shapes)
+    importer = _Importer(model, shapes, Draft(opset))
     importer.run()
     graph = None
     if not importer.open_inputs and not importer.unsupported:
@@ -163,16 +163,12 @@ def _fits(declared: Sequence[int | None], given: Sequence[int]) -> bool:
 @dataclass
 class _Importer:
     model: ModelProto
-    opset: int
     shapes: Shapes
-    values: dict[str, Value | None] = field(default_factory=dict)  # None: behind an unsupported node
-    constants: dict[str, Array] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
+    draft: Draft
     inputs: list[Value] = field(default_factory=list)
     unsupported: list[Unsupported] = field(default_factory=list)
     operators: dict[str, int] = field(default_factory=dict)
     open_inputs: dict[str, list[int | None]] = field(default_factory=dict)
-    fresh: int = 0
 
     def real_inputs(self) -> list[onnx.ValueInfoProto]:
         """Inputs that are not merely declarations of initializers, as old files have them."""
@@ -181,7 +177,7 @@ class _Importer:
 
     def run(self) -> None:
         for tensor in self.model.graph.initializer:
-            self.define_constant(tensor.name, _array(tensor))
+            self.draft.define_constant(tensor.name, tensor_array(tensor))
         if self.model.graph.sparse_initializer:
             raise ModelError("E0202", "sparse weights are not supported", help="export the model with dense weights")
         self._check_shapes()
@@ -223,23 +219,13 @@ class _Importer:
             self.open_inputs[v.name] = [None]
         if any(d is None for d in dims):
             self.open_inputs[v.name] = dims
-            self.values[v.name] = None
+            self.draft.values[v.name] = None
             return
         shape = tuple(int(d) for d in dims if d is not None)
-        self._check_size(shape, v.name)
+        check_size(shape, v.name)
         value = Value(v.name, TensorType.of(declared.dtype, shape))
-        self.values[v.name] = value
+        self.draft.values[v.name] = value
         self.inputs.append(value)
-
-    def _check_size(self, shape: tuple[int, ...], name: str) -> None:
-        if prod(shape) > LIMIT:
-            raise ModelError("E0310", f"tensor '{name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
-
-    def define_constant(self, name: str, array: Array) -> Value:
-        value = Value(name, TensorType.of(str(array.dtype), array.shape))
-        self.values[name] = value
-        self.constants[name] = array
-        return value
 
     def _node(self, node: NodeProto, name: str) -> None:
         readers = onnx_readers()
@@ -249,14 +235,14 @@ class _Importer:
             self._refuse(node, name, "E0201", f"operator {node.op_type}{domain} has no lowering yet",
                          "replace it in the model, or export with operators that `deepmetal ops` lists")  # fmt: skip
             return
-        if any(i and self.values.get(i) is None for i in node.input):
-            missing = [i for i in node.input if i and i not in self.values]
+        if any(i and self.draft.values.get(i) is None for i in node.input):
+            missing = [i for i in node.input if i and i not in self.draft.values]
             if missing:
                 self._refuse(node, name, "E0104", f"reads '{missing[0]}', which nothing before it writes", "")
             for output in node.output:
-                self.values[output] = None
+                self.draft.values[output] = None
             return
-        reader = _Reader(self, node, name)
+        reader = NodeReader(self.draft, node, name)
         try:
             results = self._results(reader, node)
             for index, (output, value) in enumerate(zip(node.output, results, strict=False)):
@@ -274,7 +260,7 @@ class _Importer:
         graph = self.model.graph
         return any(tensor in n.input for n in graph.node) or any(tensor == o.name for o in graph.output)
 
-    def _results(self, reader: _Reader, node: NodeProto) -> tuple[Value, ...]:
+    def _results(self, reader: NodeReader, node: NodeProto) -> tuple[Value, ...]:
         match node.op_type:
             case "Constant":
                 return (reader.const(reader.constant_attribute()),)
@@ -283,34 +269,43 @@ class _Importer:
                 return (reader.const(shape[slice(reader.attr("start", 0), reader.attr("end"))]),)
             case "Size":
                 return (reader.const(np.asarray(reader.type().elements, np.int64)),)
-        known = [reader.known(i) for i in range(len(reader.inputs)) if reader.has(i)]
-        plain = all(a is not None for a in known) and not (known and str(known[0].dtype) == "float32")  # type: ignore[union-attr]
-        if node.op_type in FOLD and (plain or node.op_type not in onnx_readers()):
-            if any(a is None for a in known):
-                raise reader.unsupported(
-                    f"operator {node.op_type} with a run-time operand has no lowering yet",
-                    "replace it in the model, or export with constant operands",
-                    code="E0201",
-                )
-            with np.errstate(all="ignore"):
-                array = FOLD[node.op_type](reader, *known)
-            self._check_size(np.shape(array) if node.op_type != "ConstantOfShape" else (), reader.name)
-            return (reader.const(array if node.op_type in ("ConstantOfShape", "Expand") else np.asarray(array)),)
+        if node.op_type in FOLD:
+            folded = self._folded(reader, lowered=node.op_type in onnx_readers())
+            if folded is not None:
+                return (folded,)
         made = onnx_readers()[node.op_type](reader)
         return made if isinstance(made, tuple) else (made,)
+
+    def _folded(self, reader: NodeReader, lowered: bool) -> Value | None:
+        """The result of shape arithmetic; None where the operator itself takes over, as it does for float operands."""
+        given = [reader.known(i) for i in range(len(reader.inputs)) if reader.has(i)]
+        known = [a for a in given if a is not None]
+        if lowered and (len(known) < len(given) or (known and known[0].dtype == np.float32)):
+            return None
+        if len(known) < len(given):
+            raise reader.unsupported(
+                f"operator {reader.op_type} with a run-time operand has no lowering yet",
+                "replace it in the model, or export with constant operands",
+                code="E0201",
+            )
+        with np.errstate(all="ignore"):
+            array = np.asarray(FOLD[reader.op_type](reader, *known))
+        if reader.op_type != "ConstantOfShape":  # a symbolic fill takes no memory
+            check_size(array.shape, reader.name)
+        return reader.const(array)
 
     def _refuse(self, node: NodeProto, name: str, code: str, reason: str, help: str) -> None:
         self.unsupported.append(Unsupported(node=name, op=node.op_type, code=code, reason=reason, help=help))
         for output in node.output:
-            self.values[output] = None
+            self.draft.values[output] = None
 
     def graph(self, name: str) -> Graph:
         outputs = []
         for v in self.model.graph.output:
-            value = self.values.get(v.name)
+            value = self.draft.values.get(v.name)
             if value is None:
                 raise ModelError("E0104", f"output '{v.name}' is never written", help="export the model again")
-            if value.name in self.constants or value in self.inputs or value in outputs:
+            if value.name in self.draft.constants or value in self.inputs or value in outputs:
                 raise ModelError(
                     "E0202", f"output '{v.name}' is a constant, an input, or listed twice",
                     help="remove it from the model's outputs",
@@ -318,131 +313,4 @@ class _Importer:
             outputs.append(value)
         if not outputs:
             raise ModelError("E0104", "the model has no outputs", help="export the model again")
-        return Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.nodes), self.constants)
-
-
-class _Reader:
-    """One ONNX node, as operators see it (`compiler.ops.base.Reader`)."""
-
-    def __init__(self, importer: _Importer, node: NodeProto, name: str) -> None:
-        self._importer, self._node, self.name = importer, node, name
-        self.op_type, self.opset = node.op_type, importer.opset
-        self.inputs = [importer.values[i] if i else None for i in node.input]
-        self.output_count = sum(1 for o in node.output if o)
-        self._attributes = {a.name: a for a in node.attribute}
-        self._first = len(importer.nodes)
-
-    def attr(self, name: str, default: Any = None) -> Any:
-        attribute = self._attributes.get(name)
-        if attribute is None:
-            return default
-        value = onnx.helper.get_attribute_value(attribute)
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-    def constant_attribute(self) -> Array:
-        for key in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-            value = self.attr(key)
-            if value is not None:
-                if isinstance(value, TensorProto):
-                    return _array(value)
-                return np.asarray(value, np.float32 if "float" in key else np.int64)
-        raise self.unsupported("the constant holds no plain tensor", "use a dense numeric tensor")
-
-    def value(self, index: int = 0) -> Value:
-        value = self.inputs[index]
-        if value is None:
-            raise ModelError("E0104", f"input {index} of {self.op_type} is missing")
-        return value
-
-    def type(self, index: int = 0) -> TensorType:
-        return self.value(index).type
-
-    def has(self, index: int) -> bool:
-        return index < len(self.inputs) and self.inputs[index] is not None
-
-    def known(self, index: int) -> Array | None:
-        return self._importer.constants.get(self.inputs[index].name) if self.has(index) else None  # type: ignore[union-attr]
-
-    def constant(self, index: int) -> Array:
-        array = self.known(index)
-        if array is None:
-            given = "computed at run time" if self.has(index) else "missing"
-            raise self.unsupported(
-                f"operand {index} of {self.op_type} decides a shape but is {given}",
-                "make it a constant in the model",
-            )
-        return array
-
-    def add(self, op: Op, *inputs: Value | None) -> Value:
-        return self.add_many(op, *inputs)[0]
-
-    def add_many(self, op: Op, *inputs: Value | None) -> tuple[Value, ...]:
-        inferred = op.infer(*(None if v is None else v.type for v in inputs))
-        types = (inferred,) if isinstance(inferred, TensorType) else inferred
-        for t in types:
-            self._importer._check_size(t.shape, self.name)
-        known = [None if v is None else self._importer.constants.get(v.name) for v in inputs]
-        if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
-            with np.errstate(all="ignore"):
-                result = op.reference(*known)
-            arrays = result if isinstance(result, tuple) else (result,)
-            return tuple(self.const(np.asarray(a)) for a in arrays)
-        outputs = tuple(Value(self._fresh(), t) for t in types)
-        node = Node(op, tuple(inputs), outputs, self.name, (self.name,), ("",) * len(outputs))
-        self._importer.nodes.append(node)
-        return outputs
-
-    def const(self, array: Array, hint: str = "const") -> Value:
-        return self._importer.define_constant(self._fresh(hint), array)
-
-    def _fresh(self, hint: str = "") -> str:
-        self._importer.fresh += 1
-        return f"{self.name}:{hint}{self._importer.fresh}"
-
-    def unsupported(self, reason: str, help: str = "", code: str = "E0202") -> ModelError:
-        return ModelError(code, reason, where=f"node {self.name!r} ({self.op_type})", help=help)
-
-    def name_output(self, index: int, name: str, value: Value) -> None:
-        """The value gets the source tensor's name, through an Identity when it was not made by this node."""
-        if name in self._importer.values:
-            raise ModelError("E0104", f"tensor '{name[:80]}' is written twice")
-        if value.name in self._importer.constants:
-            self._importer.define_constant(name, self._importer.constants[value.name])
-            return
-        for place in range(self._first, len(self._importer.nodes)):
-            node = self._importer.nodes[place]
-            if value in node.outputs:
-                renamed = Value(name, value.type)
-                self._importer.nodes[place] = replace(
-                    node,
-                    outputs=tuple(renamed if v == value else v for v in node.outputs),
-                    equals=tuple(name if v == value else e for v, e in zip(node.outputs, node.equals, strict=True)),
-                )
-                self._importer.values[name] = renamed
-                return
-        from compiler.ops.shaping import Identity
-
-        made = Value(name, value.type)
-        self._importer.nodes.append(Node(Identity(), (value,), (made,), self.name, (self.name,), (name,)))
-        self._importer.values[name] = made
-
-
-def _array(tensor: TensorProto) -> Array:
-    """A view of the tensor's bytes, checked against its shape; raw data is not copied."""
-    shape = tuple(tensor.dims)
-    if any(d < 0 for d in shape) or tensor.data_location == TensorProto.EXTERNAL:
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an impossible shape or no data")
-    try:
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
-    except (KeyError, ValueError, TypeError):
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an unknown type") from None
-    if tensor.raw_data and str(dtype) in DTYPES:
-        if len(tensor.raw_data) != prod(shape) * dtype.itemsize:
-            raise ModelError("E0104", f"constant '{tensor.name[:80]}' holds {len(tensor.raw_data)} bytes for {shape}")
-        return np.frombuffer(tensor.raw_data, dtype).reshape(shape)
-    if prod(shape) > LIMIT:
-        raise ModelError("E0310", f"constant '{tensor.name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' is malformed") from error
+        return Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.draft.nodes), self.draft.constants)
