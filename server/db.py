@@ -12,11 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from server.settings import Settings
@@ -50,6 +47,9 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema up to date; several processes may call this at once."""
+        from alembic import command  # here, because a worker never needs it
+        from alembic.config import Config
+
         with self._exclusively() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))
@@ -58,8 +58,13 @@ class Database:
 
     def is_current(self) -> bool:
         """Whether the schema is the one this code expects."""
-        with self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == head_revision()
+        try:
+            with self.engine.connect() as connection:
+                return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == head_revision())
+        except DatabaseError as error:
+            if is_outage(error):
+                raise
+            return False  # there is no such table yet
 
     def close(self) -> None:
         self.engine.dispose()
@@ -77,8 +82,14 @@ class Database:
                 yield connection
 
 
-def head_revision() -> str | None:
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+def head_revision() -> str:
+    """The newest migration: its file begins with its number."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def is_outage(error: DatabaseError) -> bool:
+    """Whether the database does not answer, as opposed to answering that it does not like the question."""
+    return isinstance(error, OperationalError) and "no such table" not in str(error.orig)
 
 
 def _engine(url: str, is_sqlite: bool) -> Engine:

@@ -10,16 +10,18 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import threading
 import time
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
 from typing import Any
 
 from celery.platforms import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import delete, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -59,15 +61,19 @@ class Consumer:
 
     def run(self) -> None:
         """Until told to stop."""
+        signal.signal(signal.SIGTERM, self.on_early_stop)  # until Celery's own handler takes over
         self.wait_for_schema()
         self.sandbox = sandbox.probe()
         log.info("worker %s: %d slots, sandbox=%s", self.parts.worker, self.settings.slots, self.sandbox)
         threading.Thread(target=self.sweep_for_ever, name="sweep", daemon=True).start()
         threading.Thread(target=self.follow_lifeline, name="lifeline", daemon=True).start()
+        setup_logging.connect(keep_logging, weak=False)
         worker_shutting_down.connect(self.on_stop, weak=False)
-        self.consume()
-        self.pump.stop()
-        self.say_goodbye()
+        try:
+            self.consume()
+        finally:
+            self.pump.stop()
+            self.say_goodbye()
 
     def consume(self) -> None:
         """Celery's part: one task that says nothing but `look`."""
@@ -91,6 +97,10 @@ class Consumer:
     def on_stop(self, **_: Any) -> None:
         # At once and not after Celery's wait for its tasks: they wait for this.
         self.parts.stopping.set()
+
+    def on_early_stop(self, _: int, __: FrameType | None) -> None:
+        self.parts.stopping.set()
+        raise SystemExit(0)
 
     def wait_for_schema(self) -> None:
         """The server migrates; a worker that starts first waits for it."""
@@ -176,6 +186,10 @@ class Consumer:
         while os.read(0, 4096):
             pass
         os._exit(1)
+
+
+def keep_logging(**_: Any) -> None:
+    """Being connected is enough: Celery then leaves the logging as it is."""
 
 
 def main() -> None:

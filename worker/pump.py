@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import suppress
 
 from sqlalchemy.exc import OperationalError
 
@@ -39,6 +38,9 @@ class Pump:
             try:
                 if not self._do_one(slot.kinds):
                     return
+            except OperationalError as error:
+                log.warning("the database does not answer, the next sweep tries again: %s", error.orig)
+                return
             finally:
                 self.slots.give(slot)
 
@@ -66,13 +68,9 @@ class Pump:
             self._start_drain()
 
     def _start_drain(self) -> None:
-        def run() -> None:
-            with suppress(OperationalError):  # the next sweep tries again
-                self.drain()
-
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         if len(self._threads) < self.slots.total:
-            thread = threading.Thread(target=run, name="sweep-drain", daemon=True)
+            thread = threading.Thread(target=self.drain, name="sweep-drain", daemon=True)
             self._threads.add(thread)
             thread.start()
 

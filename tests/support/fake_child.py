@@ -64,7 +64,7 @@ def work(job: dict[str, Any], folder: Path, emit: Emit) -> dict[str, Any]:
         time.sleep(60)
     if what == "brood":  # leaves processes in groups of their own, as tools may
         for _ in range(3):
-            subprocess.Popen(["sleep", "1000"], process_group=0)
+            subprocess.Popen(["sleep", wish["sleep"]], process_group=0)
     steps(float(wish.get("seconds", 0.0)), emit)
     write_zip(job, data, folder / "out.zip")
     return {"archive": "out.zip", "timings": dict.fromkeys(STAGES, 0.01)}
