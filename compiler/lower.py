@@ -243,7 +243,7 @@ def describe(node: Node) -> str:
         return str(node.op)
     if isinstance(node.op, Conv):
         base = f"Conv{node.op.spatial}d"
-        if node.op.groups > 1 and node.op.groups == node.inputs[0].shape[1]:  # type: ignore[union-attr]
+        if node.op.groups > 1 and node.op.groups == node.value(0).shape[1]:
             base = f"Depthwise{base}"
     return base if tail is None else f"{base}+{tail}"
 

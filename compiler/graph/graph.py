@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -102,20 +102,6 @@ class Graph:
 
     def with_nodes(self, nodes: Iterable[Node], constants: Mapping[str, Array] | None = None) -> Graph:
         return replace(self, nodes=tuple(nodes), constants=self.constants if constants is None else constants)
-
-    def map_values(self, change: Callable[[Value], Value]) -> Graph:
-        """Every value replaced by `change(value)`, in nodes, inputs and outputs alike."""
-        nodes = tuple(
-            replace(
-                n,
-                inputs=tuple(None if v is None else change(v) for v in n.inputs),
-                outputs=tuple(change(v) for v in n.outputs),
-            )
-            for n in self.nodes
-        )
-        return replace(
-            self, inputs=tuple(map(change, self.inputs)), outputs=tuple(map(change, self.outputs)), nodes=nodes
-        )
 
     def without_dead_code(self) -> Graph:
         """Nodes and constants that no output depends on are dropped; graph inputs stay."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cache
 from math import factorial, inf, log, nan, pi, sqrt
 
+import numpy as np
+
 from compiler.loop.builder import Kernel
 from compiler.loop.nodes import (
     F32,
@@ -84,17 +86,13 @@ def log_function(kind: Type = F32) -> Function:
     x = Var("x", kind)
     k.reserve("x")
     single = kind == F32
-    integer, bias, mantissa, tiny = (I32, 127, 23, 1.1754943508222875e-38) if single else (
-        I64, 1023, 52, 2.2250738585072014e-308,
-    )  # fmt: skip
+    integer, mantissa, tiny = (I32, 23, 1.1754943508222875e-38) if single else (I64, 52, 2.2250738585072014e-308)
     small = Compare("lt", x, const(tiny, kind))
     scaled = k.let("s", select(small, x * float(2**mantissa), x))
     bits = k.let("b", Bitcast(scaled, integer))
-    one = Bitcast(const(1.0, kind), integer)
     split = int(_bits(sqrt(0.5), single))
     e = k.let("e", (bits - split) >> mantissa)
     m = k.let("m", Bitcast(bits - (e << mantissa), kind))
-    del one, bias
     n = k.let("n", Cast(e, kind) - select(small, float(mantissa), 0.0, like=kind))
     f = k.let("f", m - 1.0)
     t = k.let("t", f / (f + 2.0))
@@ -110,8 +108,6 @@ def log_function(kind: Type = F32) -> Function:
 
 
 def _bits(value: float, single: bool) -> int:
-    import numpy as np
-
     return int(np.float32(value).view(np.int32) if single else np.float64(value).view(np.int64))
 
 

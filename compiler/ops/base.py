@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from compiler.errors import ModelError
-from compiler.graph.types import Array, Layout, Shape, TensorType
+from compiler.graph.types import Array, Shape, TensorType
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -25,7 +25,7 @@ LayoutRule = Literal["channels_last", "same", "row_major", "view"]
 
 
 class Reader(Protocol):
-    """A node of the source model, as `Op.from_onnx` sees it (importers/onnx.py implements it)."""
+    """A node of the source model, as `Op.from_onnx` sees it (importers/onnx_node.py implements it)."""
 
     op_type: str
     opset: int
@@ -140,7 +140,3 @@ def aligned(view: View, shape: Shape) -> tuple[int, ...]:
 def normal_axis(axis: int, rank: int) -> int:
     expect(-rank <= axis < max(rank, 1), "E0303", f"axis {axis} is outside a tensor of rank {rank}")
     return axis % max(rank, 1)
-
-
-def row_major(rank: int) -> Layout:
-    return Layout.row_major(rank)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["mean", "sum", "max", "min"]
 _NUMPY: dict[Kind, Callable[..., Array]] = {"mean": np.mean, "sum": np.sum, "max": np.max, "min": np.min}
+_KINDS: dict[str, Kind] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min"}
 _EMPTY = {"sum": 0.0, "mean": 0.0, "max": -np.inf, "min": np.inf}
 
 
@@ -29,7 +30,7 @@ class Reduce(Op):
 
     kind: Kind = "sum"
     axes: tuple[int, ...] = ()
-    onnx = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
+    onnx = tuple(_KINDS)
     layout_rule = "same"
 
     def infer(self, x: TensorType) -> TensorType:
@@ -71,8 +72,7 @@ class Reduce(Op):
         if not given and r.attr("noop_with_empty_axes", 0):
             return r.add(Identity(), r.inputs[0])
         axes = tuple(sorted({normal_axis(int(a), x.rank) for a in given})) if given else tuple(range(x.rank))
-        kind: Kind = r.op_type.removeprefix("Reduce").lower()  # type: ignore[assignment]
-        y = r.add(cls(kind, axes), r.inputs[0])
+        y = r.add(cls(_KINDS[r.op_type], axes), r.inputs[0])
         if not r.attr("keepdims", 1):
             y = r.add(Reshape(tuple(n for a, n in enumerate(x.shape) if a not in axes)), y)
         return y

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 
@@ -89,8 +88,3 @@ def pack_outputs(w: Array, block: int) -> Array:
     if whole < w.shape[0]:
         parts.append(w[whole:].T.reshape(-1))
     return np.concatenate(parts)
-
-
-def common_unroll(run_unit: int, most: int = 4) -> int:
-    """The unrolling for runs whose length is only known to be a multiple of `run_unit`."""
-    return gcd(run_unit, most)
