@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from compiler.errors import ModelError
 from compiler.graph.graph import Graph, Value
 from compiler.graph.types import DTYPES, TensorType
 from compiler.importers.fold import FOLD
+from compiler.importers.onnx_limits import check_limits
 from compiler.importers.onnx_node import Draft, NodeReader, check_size, tensor_array
 from compiler.inspection import OpenTensor, Unsupported
 from compiler.ops.base import onnx_readers
@@ -29,7 +31,6 @@ from compiler.ops.base import onnx_readers
 Shapes = Mapping[str, tuple[int, ...]]
 _MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
 _STANDARD = ("", "ai.onnx")
-_MAX_NODES = 100_000
 
 
 def read(path: Path) -> ModelProto:
@@ -111,12 +112,12 @@ def unsupported_error(found: list[Unsupported]) -> ModelError:
 def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
     """Read everything that can be read; never raises for an unsupported operator."""
     opset = opset_of(model)
+    check_limits(model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
+    outputs = [_open(v) for v in model.graph.output]
     if opset < 7:
-        model, opset = _upgrade(model, opset)
-    if len(model.graph.node) > _MAX_NODES:
-        raise ModelError("E0107", f"the graph has {len(model.graph.node)} nodes, more than {_MAX_NODES}")
+        model, opset = _upgrade(model, opset, shapes)
     importer = _Importer(model, shapes, Draft(opset))
     importer.run()
     graph = None
@@ -126,16 +127,30 @@ def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
         graph,
         importer.unsupported,
         [_open(v) for v in importer.real_inputs()],
-        [_open(v) for v in model.graph.output],
+        outputs,
         importer.operators,
         sum(prod(t.dims) for t in model.graph.initializer if len(t.dims) > 0),
         importer.open_inputs,
     )
 
 
-def _upgrade(model: ModelProto, opset: int) -> tuple[ModelProto, int]:
+def _upgrade(model: ModelProto, opset: int, shapes: Shapes) -> tuple[ModelProto, int]:
+    """The model in a newer opset. The converter wants numbers for all dimensions; the inputs get theirs before it."""
+    fixed = ModelProto()
+    fixed.CopyFrom(model)
+    for v in fixed.graph.input:
+        given = shapes.get(v.name, shapes.get(""))
+        dims = v.type.tensor_type.shape.dim
+        for i, d in enumerate(dims):
+            if given is not None and len(given) == len(dims):
+                d.dim_value = given[i]
+            elif i == 0 and not d.HasField("dim_value"):
+                d.dim_value = 1  # a free batch
+    del fixed.graph.value_info[:]
+    for v in fixed.graph.output:
+        v.type.tensor_type.ClearField("shape")
     try:
-        return onnx.version_converter.convert_version(model, 13), 13
+        return onnx.version_converter.convert_version(fixed, 13), 13
     except (RuntimeError, ValueError, IndexError) as error:
         raise ModelError(
             "E0106", f"opset {opset} is older than 7 and cannot be converted", help="export with opset 13 or newer"
@@ -257,8 +272,12 @@ class _Importer:
             self._refuse(node, name, "E0104", f"the node is malformed ({type(error).__name__}: {str(error)[:120]})", "")
 
     def _is_read(self, tensor: str) -> bool:
+        return tensor in self._read_names
+
+    @cached_property
+    def _read_names(self) -> frozenset[str]:
         graph = self.model.graph
-        return any(tensor in n.input for n in graph.node) or any(tensor == o.name for o in graph.output)
+        return frozenset(i for n in graph.node for i in n.input) | {o.name for o in graph.output}
 
     def _results(self, reader: NodeReader, node: NodeProto) -> tuple[Value, ...]:
         match node.op_type:

@@ -18,7 +18,6 @@ from compiler.ops.base import Op
 from compiler.ops.elementwise import Elementwise
 from compiler.ops.shaping import Identity
 
-
 # What kernels can compute with; float16 and its kin arrive as storage types later.
 COMPUTED = frozenset(DTYPES) - {"float16"}
 FLOAT32 = frozenset({"float32"})
@@ -115,6 +114,9 @@ class NodeReader:
         for t in types:
             check_size(t.shape, self.name)
         known = [self._draft.constant(v) for v in inputs]
+        for array in known:
+            if array is not None:
+                check_size(array.shape, self.name)  # a symbolic fill may be larger than memory
         if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
             with np.errstate(all="ignore"):
                 result = op.reference(*known)
