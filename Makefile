@@ -32,7 +32,7 @@ format: ## rewrite the Python files in the project's format
 
 bench: ## the benchmarks; tables on the terminal, JSON under bench/results/
 	@scripts/setup serve
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@status=0; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || status=1; done; exit $$status
 
 setup: ## only install what is missing
 	@scripts/setup test
