@@ -13,6 +13,7 @@ from math import inf
 from compiler.emit.literals import c_type, number
 from compiler.errors import CompilerBug
 from compiler.loop.analysis import written_buffers
+from compiler.loop.intervals import Ranges, fits
 from compiler.loop.nodes import (
     Apply,
     Assign,
@@ -41,8 +42,6 @@ from compiler.loop.nodes import (
     Window,
 )
 
-Interval = tuple[int, int]
-
 # C's precedence, higher binds tighter
 _PREC = {"mul": 12, "div": 12, "rem": 12, "add": 11, "sub": 11, "shl": 10, "shr": 10, "and": 7, "xor": 6, "or": 5}
 _SIGN = {
@@ -62,18 +61,14 @@ class KernelPrinter:
 
     def function(self, f: Function, qualifier: str) -> list[str]:
         """The definition of `f`; kernels and scalar functions alike."""
-        self._ranges: dict[str, Interval] = {}
+        self._ranges = Ranges()
         result = "void" if f.result is None else c_type(f.result.type)
         self._written = written_buffers(f.body)
-        params = [parameter(b, b.name in self._written) for b in f.buffers] + [
-            f"{c_type(v.type)} {v.name}" for v in f.scalars
-        ]
-        lines = [f"/* {f.doc[0]}" if f.doc else ""]
-        if f.doc:
-            lines += [f" * {line}" for line in f.doc[1:]]
+        params = [parameter(b, b.name in self._written) for b in f.buffers]
+        params += [f"{c_type(v.type)} {v.name}" for v in f.scalars]
+        lines = [f"{' *' if i else '/*'} {line}" for i, line in enumerate(f.doc)]
+        if lines:
             lines[-1] += " */"
-        else:
-            lines = []
         lines.append(f"{qualifier} {result} {f.name}({', '.join(params) or 'void'})")
         lines.append("{")
         lines += _indent(self._body(f.body))
@@ -93,12 +88,13 @@ class KernelPrinter:
             case Comment(text):
                 yield f"/* {comment(text)} */"
             case For(var, start, stop, body, _, step):
-                low, high = self._interval(start), self._interval(stop)
-                i, advance = var.name, "++" if step == 1 else "--" if step == -1 else f" += {step}"
-                if step < -1:
-                    advance = f" -= {-step}"
+                low, high = self._ranges.of(start), self._ranges.of(stop)
+                i, advance = var.name, {1: "++", -1: "--"}.get(step, f" += {step}" if step > 0 else f" -= {-step}")
                 begin, end = self._expr(start)[0], self._expr(stop)[0]
-                self._ranges[i] = (low[0], max(low[0], high[1] - 1)) if step > 0 else (min(low[0], high[0] + 1), low[1])
+                if step > 0:
+                    self._ranges.learn(var, (low[0], max(low[0], high[1] - 1)))
+                else:
+                    self._ranges.learn(var, (min(low[0], high[0] + 1), low[1]))
                 yield f"for (int32_t {i} = {begin}; {i} {'<' if step > 0 else '>'} {end}; {i}{advance}) {{"
                 yield from _indent(self._body(body))
                 yield "}"
@@ -111,8 +107,10 @@ class KernelPrinter:
                 yield "}"
             case Let(var, value, mutable):
                 text = self._expr(value)[0]
-                if not mutable:
-                    self._ranges[var.name] = self._interval(value)
+                if mutable:
+                    self._ranges.forget(var)
+                else:
+                    self._ranges.learn(var, self._ranges.of(value))
                 yield f"{'' if mutable else 'const '}{c_type(var.type)} {var.name} = {text};"
             case Assign(var, value):
                 match value:
@@ -214,17 +212,17 @@ class KernelPrinter:
 
     def _integer(self, e: Binary, op: str, a: Expr, b: Expr, precedence: int) -> tuple[str, int]:
         kind = e.type
-        plain = _in_range(self._raw_interval(e), kind)
+        plain = fits(self._ranges.exact(e), kind)
         if op in ("div", "rem"):
-            low, high = self._interval(b)
+            low, high = self._ranges.of(b)
             if low <= 0 <= high:  # 0 for a zero divisor; INT_MIN / -1 wraps
                 return self._two(f"{op}_{kind}", a, b)
             plain = low > 0
         if op in ("shl", "shr"):
-            low, high = self._interval(b)
+            low, high = self._ranges.of(b)
             if low < 0 or high >= kind.bits:
                 return self._two(f"{op}_{kind}", a, b)
-            plain = op == "shr" or (plain and self._interval(a)[0] >= 0)
+            plain = op == "shr" or (plain and self._ranges.of(a)[0] >= 0)
         if plain and kind.bits >= 32:
             if op == "add" and isinstance(b, Const) and b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-int(b.value), kind.numpy)}", 11
@@ -253,73 +251,6 @@ class KernelPrinter:
         if op == "neg":
             return self._expr(Binary("sub", Const(0, kind), a))
         return self._expr(Select(Compare("lt", a, Const(0, kind)), Binary("sub", Const(0, kind), a), a))
-
-    # ranges of integer expressions
-
-    def _interval(self, e: Expr) -> Interval:
-        """Values `e` can have."""
-        raw = self._raw_interval(e)
-        return raw if _in_range(raw, e.type) else _whole(e.type)
-
-    def _raw_interval(self, e: Expr) -> Interval:
-        """The same before wrapping."""
-        if e.type.is_float:
-            return (0, 0)
-        match e:
-            case Const(value):
-                return int(value), int(value)
-            case Var(name, kind):
-                return self._ranges.get(name, _whole(kind))
-            case Binary(op, a, b):
-                return _combine(op, self._interval(a), self._interval(b), e.type)
-            case Select(_, a, b):
-                x, y = self._interval(a), self._interval(b)
-                return min(x[0], y[0]), max(x[1], y[1])
-            case Cast(a, kind) if not a.type.is_float:
-                inner = self._interval(a)
-                return inner if _in_range(inner, kind) else _whole(kind)
-        return _whole(e.type)
-
-
-def _combine(op: str, a: Interval, b: Interval, kind: Type) -> Interval:
-    match op:
-        case "add":
-            return a[0] + b[0], a[1] + b[1]
-        case "sub":
-            return a[0] - b[1], a[1] - b[0]
-        case "mul":
-            corners = [x * y for x in a for y in b]
-            return min(corners), max(corners)
-        case "min":
-            return min(a[0], b[0]), min(a[1], b[1])
-        case "max":
-            return max(a[0], b[0]), max(a[1], b[1])
-        case "div" if b[0] == b[1] and b[0] > 0:
-            return _truncated(a[0], b[0]), _truncated(a[1], b[0])
-        case "rem" if b[0] == b[1] and b[0] > 0:
-            return (0 if a[0] >= 0 else 1 - b[0]), min(a[1], b[0] - 1) if a[0] >= 0 else b[0] - 1
-        case "shl" if b[0] == b[1] and 0 <= b[0] < kind.bits:
-            return a[0] << b[0], a[1] << b[0]
-        case "shr" if b[0] == b[1] and 0 <= b[0] < kind.bits:
-            return a[0] >> b[0], a[1] >> b[0]
-        case "and" if b[0] >= 0:
-            return 0, b[1]
-    return _whole(kind)
-
-
-def _truncated(a: int, b: int) -> int:
-    return abs(a) // b * (1 if a >= 0 else -1)
-
-
-def _whole(kind: Type) -> Interval:
-    if kind.kind == "u" or kind.bits == 1:
-        return 0, 2**kind.bits - 1
-    return -(2 ** (kind.bits - 1)), 2 ** (kind.bits - 1) - 1
-
-
-def _in_range(interval: Interval, kind: Type) -> bool:
-    low, high = _whole(kind)
-    return low <= interval[0] and interval[1] <= high
 
 
 def parameter(b: Buffer, written: bool) -> str:
