@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from onnx import ModelProto, NodeProto
 
@@ -15,7 +15,10 @@ _HELP = "such a model does not fit any supported processor; export it without un
 
 
 def check_limits(model: ModelProto) -> None:
-    """Raises E0104 for functions that call themselves, E0107 for more nodes than can be meant."""
+    """Raises E0103 for names that are no text, E0104 for functions that call themselves, E0107 for more nodes than can
+    be meant."""
+    if not all(isinstance(name, str) for name in _names(model)):
+        raise ModelError("E0103", "a name in the file is not UTF-8 text", help="export the model again; it is damaged")
     count = _nodes_when_inlined(model)
     if count > MAX_NODES:
         raise ModelError("E0107", f"the graph has {count} nodes, more than {MAX_NODES}", help=_HELP)
@@ -23,6 +26,20 @@ def check_limits(model: ModelProto) -> None:
         if max(len(node.input), len(node.output)) > MAX_ENDS:
             where = f"node '{node.name[:80]}'"
             raise ModelError("E0107", f"a node has more than {MAX_ENDS} inputs or outputs", where=where, help=_HELP)
+
+
+def _names(model: ModelProto) -> Iterator[object]:
+    """Every name that later stages read; the protobuf library hands out bytes where they are not UTF-8."""
+    graph = model.graph
+    for opset in model.opset_import:
+        yield opset.domain
+    for value in (*graph.input, *graph.output):
+        yield value.name
+    for tensor in graph.initializer:
+        yield tensor.name
+    for node in (*graph.node, *(n for function in model.functions for n in function.node)):
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
 
 
 def _nodes_when_inlined(model: ModelProto) -> int:

@@ -35,12 +35,17 @@ def output_sizes(
     return tuple(output_size(n, k, s, d, begin, end, ceil) for n, k, s, d, begin, end in axes)
 
 
+_PADDING_MODES = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
+
+
 def resolve_padding(
     r: Reader, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...]:
     """`pads` or `auto_pad` of an ONNX node as begins, then ends."""
     n = len(size)
     mode = r.attr("auto_pad", "NOTSET") or "NOTSET"
+    if min((*kernel, *strides, *dilations), default=1) < 1 or mode not in _PADDING_MODES:
+        raise r.unsupported(f"kernel {kernel}, strides {strides}, dilations {dilations}, padding {mode[:20]!r}")
     if mode in ("NOTSET", "VALID"):
         return tuple(r.attr("pads") or (0,) * (2 * n)) if mode == "NOTSET" else (0,) * (2 * n)
     begins, ends = [], []
