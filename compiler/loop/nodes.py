@@ -74,7 +74,9 @@ class Buffer:
 class Expr:
     """Arithmetic on expressions builds expressions, simplified on the way (see `simplify.py`)."""
 
-    type: Type
+    @property
+    def type(self) -> Type:
+        raise NotImplementedError(type(self).__name__)
 
     def __add__(self, other: Operand) -> Expr:
         return _binary("add", self, other)
@@ -189,7 +191,7 @@ class Binary(Expr):
     b: Expr
 
     @property
-    def type(self) -> Type:  # type: ignore[override]
+    def type(self) -> Type:
         return self.a.type
 
 
@@ -199,7 +201,7 @@ class Unary(Expr):
     a: Expr
 
     @property
-    def type(self) -> Type:  # type: ignore[override]
+    def type(self) -> Type:
         return self.a.type
 
 
@@ -237,7 +239,7 @@ class Select(Expr):
     b: Expr
 
     @property
-    def type(self) -> Type:  # type: ignore[override]
+    def type(self) -> Type:
         return self.a.type
 
 
@@ -271,7 +273,7 @@ class Apply(Expr):
     args: tuple[Expr, ...]
 
     @property
-    def type(self) -> Type:  # type: ignore[override]
+    def type(self) -> Type:
         assert self.instruction.meaning.result is not None
         return self.instruction.meaning.result.type
 
@@ -284,7 +286,7 @@ class Invoke(Expr):
     args: tuple[Expr, ...]
 
     @property
-    def type(self) -> Type:  # type: ignore[override]
+    def type(self) -> Type:
         assert self.function.result is not None
         return self.function.result.type
 
