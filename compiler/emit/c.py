@@ -8,6 +8,8 @@ from math import prod
 import jinja2
 
 from compiler.emit.base import Emitter, Files
+from compiler.emit.c_api import predictable
+from compiler.emit.c_api import definitions, predictable
 from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter, comment
 from compiler.emit.literals import C_TYPES, rows
@@ -72,26 +74,6 @@ def _header(program: Program, options: CompileOptions) -> str:
     )
 
 
-def predictable(program: Program) -> tuple[int, int, int] | None:
-    """(height, width, channels) of a single-input float classifier, or None."""
-    if len(program.inputs) != 1 or len(program.outputs) != 1:
-        return None
-    x, y = program.inputs[0], program.outputs[0]
-    if (x.dtype, y.dtype) != ("float32", "float32") or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
-        return None
-    if len(x.shape) > 1 and x.shape[0] != 1:
-        return None
-    shape = x.shape[1:] if len(x.shape) > 1 else x.shape
-    match shape:
-        case (n,):
-            return 1, n, 1
-        case (c, n):
-            return 1, n, c
-        case (c, h, w):
-            return h, w, c
-    return None
-
-
 def _shape(s: Slot) -> str:
     return f"{C_TYPES[s.dtype]}[{']['.join(map(str, s.shape))}]" if s.shape else C_TYPES[s.dtype]
 
@@ -134,7 +116,7 @@ class _Unit:
             functions[:-1],
             kernels[:-1],
             self._layers(),
-            self._api(),
+            definitions(self.program, self.options, self.place),
         ]
         return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
 
@@ -236,85 +218,6 @@ class _Unit:
             about = comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}{macs}")
             lines += [f"/* {about} */", f"static inline void layer_{i}(void)", "{", f"    {self._call(layer)}", "}", ""]
         return lines[:-1]
-
-    def _api(self) -> list[str]:
-        name, count = self.name, len(self.program.layers)
-        inputs, outputs = self.program.inputs, self.program.outputs
-        run = [f"int {name}_run(const void *const inputs[], void *const outputs[])", "{"]
-        if self.caller:
-            run += ["    if (memory == NULL) {", "        return -1;", "    }"]
-        for i, s in enumerate(inputs):
-            run += _copy("inputs", i, s, f"inputs[{i}]", self.place(s))
-        run += [f"    layer_{i}();" for i in range(count)]
-        for i, s in enumerate(outputs):
-            run += _copy("outputs", i, s, self.place(s), f"outputs[{i}]")
-        run += ["    return 0;", "}"]
-        lines = run
-        if self.caller:
-            lines = [
-                f"void {name}_set_arena(void *arena)", "{", "    memory = arena;", "}", "", *lines
-            ]  # fmt: skip
-        lines += ["", f"void *{name}_input(int i)", "{", "    switch (i) {"]
-        for i, s in enumerate(inputs):
-            lines += [f"    case {i}:", f"        return {self.place(s)};"]
-        lines += ["    default:", "        return NULL;", "    }", "}"]
-        lines += ["", f"const void *{name}_output(int i)", "{", "    switch (i) {"]
-        for i, s in enumerate(outputs):
-            lines += [f"    case {i}:", f"        return {self.place(s)};"]
-        lines += ["    default:", "        return NULL;", "    }", "}"]
-        lines += ["", *self._predict()]
-        lines += [f"int {name}_run_layer(int layer)", "{", "    switch (layer) {"]
-        for i in range(count):
-            lines += [f"    case {i}:", f"        layer_{i}();", "        return 0;"]
-        lines += ["    default:", "        return -1;", "    }", "}"]
-        lines += ["", f"void *{name}_arena(void)", "{", "    return ARENA.u8;", "}"]
-        return lines
-
-    def _predict(self) -> list[str]:
-        size = predictable(self.program)
-        if size is None:
-            return []
-        h, w, c = size
-        y = self.program.outputs[0]
-        classes = prod(y.shape)
-        given = f"input_h != {h} || input_w != {w} || input_ch != {c}"
-        if h == 1 and c == 1:
-            given = f"(int64_t)input_h * input_w * input_ch != {w}"
-        return [
-            f"int {self.name}_predict(const float *input, int input_h, int input_w, int input_ch)",
-            "{",
-            f"    if ({given}) {{",
-            "        return -1;",
-            "    }",
-            "    const void *const inputs[] = {input};",
-            f"    if ({self.name}_run(inputs, NULL) != 0) {{",
-            "        return -1;",
-            "    }",
-            f"    const float *const y = {self.place(y)};",
-            "    int best = 0;",
-            f"    for (int i = 1; i < {classes}; i++) {{",
-            "        if (y[i] > y[best]) {",
-            "            best = i;",
-            "        }",
-            "    }",
-            "    return best;",
-            "}",
-            "",
-        ]
-
-
-def _copy(array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
-    """Copy one tensor when the caller gave an array for it."""
-    kind = C_TYPES[s.dtype]
-    return [
-        f"    if ({array} != NULL && {array}[{i}] != NULL) {{",
-        f"        const {kind} *const from = {source};",
-        f"        {kind} *const to = {target};",
-        f"        for (int32_t i = 0; i < {prod(s.shape)}; i++) {{",
-        "            to[i] = from[i];",
-        "        }",
-        "    }",
-    ]
 
 
 def member(dtype: str) -> str:

@@ -1,0 +1,117 @@
+"""The public functions of a C99 model: run, input, output, predict, run_layer, arena."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from compiler.emit.literals import C_TYPES
+from compiler.options import CompileOptions
+from compiler.program import Program, Slot
+
+Place = Callable[[Slot], str]  # the C expression for a tensor's address in the arena
+
+
+def definitions(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    """All of them, with a blank line between two."""
+    name, layers = options.name, range(len(program.layers))
+    blocks = [
+        _set_arena(name) if options.arena == "caller" else [],
+        _run(program, options, place),
+        _switch(f"void *{name}_input(int i)", "i", [[f"return {place(s)};"] for s in program.inputs], "NULL"),
+        _switch(f"const void *{name}_output(int i)", "i", [[f"return {place(s)};"] for s in program.outputs], "NULL"),
+        _predict(program, name, place),
+        _switch(f"int {name}_run_layer(int layer)", "layer", [[f"layer_{i}();", "return 0;"] for i in layers], "-1"),
+        [f"void *{name}_arena(void)", "{", "    return ARENA.u8;", "}"],
+    ]
+    return "\n\n".join("\n".join(b) for b in blocks if b).split("\n")
+
+
+def _set_arena(name: str) -> list[str]:
+    return [f"void {name}_set_arena(void *arena)", "{", "    memory = arena;", "}"]
+
+
+def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    lines = [f"int {options.name}_run(const void *const inputs[], void *const outputs[])", "{"]
+    if options.arena == "caller":
+        lines += ["    if (memory == NULL) {", "        return -1;", "    }"]
+    for i, s in enumerate(program.inputs):
+        lines += _copy("inputs", i, s, f"inputs[{i}]", place(s))
+    lines += [f"    layer_{i}();" for i in range(len(program.layers))]
+    for i, s in enumerate(program.outputs):
+        lines += _copy("outputs", i, s, place(s), f"outputs[{i}]")
+    return [*lines, "    return 0;", "}"]
+
+
+def _switch(signature: str, argument: str, cases: Sequence[Sequence[str]], otherwise: str) -> list[str]:
+    """A function that runs the statements of one case."""
+    lines = [signature, "{", f"    switch ({argument}) {{"]
+    for i, statements in enumerate(cases):
+        lines += [f"    case {i}:", *(f"        {s}" for s in statements)]
+    return [*lines, "    default:", f"        return {otherwise};", "    }", "}"]
+
+
+def _predict(program: Program, name: str, place: Place) -> list[str]:
+    size = predictable(program)
+    if size is None:
+        return []
+    h, w, c = size
+    y = program.outputs[0]
+    classes = prod(y.shape)
+    given = f"input_h != {h} || input_w != {w} || input_ch != {c}"
+    if h == 1 and c == 1:
+        given = f"(int64_t)input_h * input_w * input_ch != {w}"
+    return [
+        f"int {name}_predict(const float *input, int input_h, int input_w, int input_ch)",
+        "{",
+        f"    if ({given}) {{",
+        "        return -1;",
+        "    }",
+        "    const void *const inputs[] = {input};",
+        f"    if ({name}_run(inputs, NULL) != 0) {{",
+        "        return -1;",
+        "    }",
+        f"    const float *const y = {place(y)};",
+        "    int best = 0;",
+        f"    for (int i = 1; i < {classes}; i++) {{",
+        "        if (y[i] > y[best]) {",
+        "            best = i;",
+        "        }",
+        "    }",
+        "    return best;",
+        "}",
+    ]
+
+
+def _copy(array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
+    """Copy one tensor when the caller gave an array for it."""
+    kind = C_TYPES[s.dtype]
+    return [
+        f"    if ({array} != NULL && {array}[{i}] != NULL) {{",
+        f"        const {kind} *const from = {source};",
+        f"        {kind} *const to = {target};",
+        f"        for (int32_t i = 0; i < {prod(s.shape)}; i++) {{",
+        "            to[i] = from[i];",
+        "        }",
+        "    }",
+    ]
+
+
+def predictable(program: Program) -> tuple[int, int, int] | None:
+    """(height, width, channels) of a single-input float classifier, or None."""
+    if len(program.inputs) != 1 or len(program.outputs) != 1:
+        return None
+    x, y = program.inputs[0], program.outputs[0]
+    if (x.dtype, y.dtype) != ("float32", "float32") or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
+        return None
+    if len(x.shape) > 1 and x.shape[0] != 1:
+        return None
+    shape = x.shape[1:] if len(x.shape) > 1 else x.shape
+    match shape:
+        case (n,):
+            return 1, n, 1
+        case (c, n):
+            return 1, n, c
+        case (c, h, w):
+            return h, w, c
+    return None
