@@ -8,7 +8,6 @@ from math import prod
 import jinja2
 
 from compiler.emit.base import Emitter, Files
-from compiler.emit.c_api import predictable
 from compiler.emit.c_api import definitions, predictable
 from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter, comment
