@@ -151,7 +151,7 @@ def _upgrade(model: ModelProto, opset: int, shapes: Shapes) -> tuple[ModelProto,
         v.type.tensor_type.ClearField("shape")
     try:
         return onnx.version_converter.convert_version(fixed, 13), 13
-    except (RuntimeError, ValueError, IndexError) as error:
+    except (onnx.version_converter.ConvertError, RuntimeError, ValueError, IndexError) as error:
         raise ModelError(
             "E0106", f"opset {opset} is older than 7 and cannot be converted", help="export with opset 13 or newer"
         ) from error
