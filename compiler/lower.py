@@ -122,12 +122,7 @@ class _Lowering:
 
     def _layer_name(self, node: Node) -> str:
         base = node.sources[0] if node.sources else node.name
-        name, n = base, 1
-        while name in self.layer_names:
-            n += 1
-            name = f"{base}.{n}"
-        self.layer_names.add(name)
-        return name
+        return _unused(base, self.layer_names, ".")
 
     def _lower(self, node: Node, layer: str) -> _Lowered:
         schedule = self.schedules[node.output.name]
@@ -196,13 +191,7 @@ class _Lowering:
         return view, Argument(name, constant=symbol), added
 
     def _symbol(self, text: str) -> str:
-        base = identifier(text)
-        name, n = base, 1
-        while name in self.symbols:
-            n += 1
-            name = f"{base}_{n}"
-        self.symbols.add(name)
-        return name
+        return _unused(identifier(text), self.symbols, "_")
 
     def _shared(self, function: Function, node: Node) -> Function:
         """The same kernel again, or this one under a name of its own."""
@@ -217,6 +206,16 @@ class _Lowering:
         users = self.users[f.name]
         shown = ", ".join(users[:6]) + (f" and {len(users) - 6} more" if len(users) > 6 else "")
         return replace(f, doc=(*f.doc, f"layer{'s' if len(users) > 1 else ''}: {shown}"))
+
+
+def _unused(base: str, taken: set[str], separator: str) -> str:
+    """`base`, or with the first number that makes it new; taken from now on."""
+    name, n = base, 1
+    while name in taken:
+        n += 1
+        name = f"{base}{separator}{n}"
+    taken.add(name)
+    return name
 
 
 def identifier(text: str) -> str:

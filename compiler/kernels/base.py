@@ -80,6 +80,17 @@ class Situation:
         return self.graph.constant(node.inputs[index]) if index < len(node.inputs) else None
 
 
+def in_place(node: Node, how: Overlap) -> dict[int, Overlap]:
+    """`how` for every operand that the operator reads element by element and that lies like the result."""
+    y = node.output.type
+    if len(node.outputs) != 1:
+        return {}
+    alike = (y.shape, y.strides, y.itemsize)
+    read = [i for i in node.op.in_place() if i < len(node.inputs)]
+    types = {i: v.type for i in read if (v := node.inputs[i]) is not None}
+    return {i: how for i, t in types.items() if (t.shape, t.strides, t.itemsize) == alike}
+
+
 @cache
 def _families() -> tuple[ModuleType, ...]:
     import compiler.kernels as package

@@ -15,7 +15,7 @@ import numpy as np
 
 from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
-from compiler.kernels.base import Overlap, Schedule, Situation
+from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, maximum, minimum, select
@@ -146,7 +146,7 @@ def _schedule(node: Node, g: Geometry, w: Array, shape: TileShape) -> Schedule:
         packed = fill(w.reshape(-1)[0], "float32", (w.size,))
     else:
         packed = pack_outputs(np.transpose(cube, order).reshape(g.outputs, -1), shape.outputs)
-    overlap = {i: Overlap(exact=True) for i in node.op.in_place() if alike(node, i)}
+    overlap = in_place(node, Overlap(exact=True))
     overlap[0] = _overlap(g, shape)
     kernel = _ConvKernel(node.op, g, shape)
     return Schedule(
@@ -158,11 +158,6 @@ def _schedule(node: Node, g: Geometry, w: Array, shape: TileShape) -> Schedule:
         cost=_cost(g, shape),
         family="fpu32",
     )
-
-
-def alike(node: Node, index: int) -> bool:
-    x, y = node.value(index).type, node.output.type
-    return (x.shape, x.strides, x.dtype) == (y.shape, y.strides, y.dtype)
 
 
 def _overlap(g: Geometry, shape: TileShape) -> Overlap:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from compiler.graph.graph import Node
-from compiler.kernels.base import Overlap, Schedule, Situation
+from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Const, Expr
@@ -32,7 +32,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
                 f"rows {shape}",
                 kernel.lower,
                 packed={1: pack_outputs(w, shape.outputs)},
-                overlap={i: Overlap(exact=True) for i in node.op.in_place() if _alike(node, i)},
+                overlap=in_place(node, Overlap(exact=True)),
                 cost=cost,
                 family="fpu32",
             )
@@ -42,11 +42,6 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
 
 def _most(situation: Situation) -> int:
     return {"size": 1, "ram": 2}.get(situation.objective, 4)
-
-
-def _alike(node: Node, index: int) -> bool:
-    x, y = node.value(index).type, node.output.type
-    return (x.shape, x.strides, x.dtype) == (y.shape, y.strides, y.dtype)
 
 
 class _DenseKernel:

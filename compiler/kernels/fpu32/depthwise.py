@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from compiler.graph.graph import Node
-from compiler.kernels.base import Overlap, Schedule, Situation
-from compiler.kernels.fpu32.conv import Geometry, alike, row_overlap
+from compiler.kernels.base import Overlap, Schedule, Situation, in_place
+from compiler.kernels.fpu32.conv import Geometry, row_overlap
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
 from compiler.ops.conv import Conv
@@ -32,7 +32,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     if g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
         return []
     width = _group_width(g)
-    overlap = {i: Overlap(exact=True) for i in op.in_place() if alike(node, i)}
+    overlap = in_place(node, Overlap(exact=True))
     overlap[0] = row_overlap(g)
     unrolled = situation.objective != "size" and g.rows * g.columns * width <= _UNROLLED
     kernel = _Depthwise(op, g, width, unrolled)
