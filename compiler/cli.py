@@ -22,7 +22,7 @@ import compiler.commands
 from compiler.errors import CompilerBug, DeepMetalError
 from compiler.later import refuse_verb
 from compiler.terminal import show_error
-from compiler.trace import debug_level
+from compiler.trace import debug_level, log_to_stderr
 from compiler.version import VERSION
 
 Subparsers = Any  # argparse keeps the class of its subparsers to itself
@@ -34,6 +34,7 @@ BUG = "E9901"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit status. Usage errors leave through argparse with status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    log_to_stderr()
     try:
         if words:
             refuse_verb(words[0])
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except DeepMetalError as error:
+        if isinstance(error, CompilerBug) and debug_level() >= 1:
+            traceback.print_exception(error)
         show_error(error)
         return error.exit_status
     except KeyboardInterrupt:

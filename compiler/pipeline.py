@@ -20,11 +20,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from compiler import emit, targets
 from compiler.assemble import assemble
 from compiler.budget import check_budget, refuse_uncheckable
+from compiler.dump import dump
 from compiler.emulator.build import build
 from compiler.emulator.measure import run
 from compiler.emulator.protocol import in_memory_order
@@ -39,7 +41,7 @@ from compiler.passes.order import optimize
 from compiler.program import Program, Slot
 from compiler.reference import reference_outputs
 from compiler.source import Source, load
-from compiler.trace import Trace
+from compiler.trace import Trace, debug_level, log
 from compiler.validate import KEEP, ValidationResult, validate
 from compiler.vectors import draw_vectors, load_vectors
 
@@ -76,9 +78,14 @@ def compile_model(
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
             program = lower(optimized.graph, frozenset(target.features), options.optimize, options.name)
+            dump("plan.txt", program.text)
+            if debug_level() >= 4:
+                log.info("%s", program.text())
             trace.log(f"{len(program.layers)} layers, arena {program.arena_bytes:,} bytes")
         with trace.stage("generate"):
             sources = emitter.files(program, options)
+            for name, content in sources.items():
+                dump(Path(name).name, partial(bytes, content))
         with trace.stage("build"):
             built = build(program, sources, target, options, workdir, trace)
         drawn = (
@@ -94,6 +101,7 @@ def compile_model(
                 checked = validate(program, source.reference(), measured.runs, drawn)
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
+            dump("report.json", report.to_json)
             artifact = pack(
                 out,
                 report=report,

@@ -73,5 +73,24 @@ class Program:
     plan: Plan
     arena_bytes: int
 
+    def text(self) -> str:
+        """The plan for people: layers in the order they run, then buffers with their place and life."""
+        plan = self.plan
+        lines = [f"program {self.name} of {self.source}: arena {self.arena_bytes}, lower bound {plan.lower_bound}"]
+        for i, layer in enumerate(self.layers):
+            at = " ".join(f"{a.param}={_bound(a)}" for a in layer.arguments)
+            lines.append(f"  {i:3} {layer.name}: {layer.op} [{layer.schedule}] {layer.kernel}({at})")
+        lines += [
+            f"  buffer {plan.offsets[b.name]:8} +{b.size:<8} layers {b.first:3} to {b.last:3}  {b.name}"
+            for b in sorted(plan.lives, key=lambda b: (b.first, plan.offsets[b.name]))
+        ]
+        return "\n".join(lines) + "\n"
+
     def weight_bytes(self) -> int:
         return sum(c.nbytes for c in self.constants.values())
+
+
+def _bound(a: Argument) -> str:
+    if a.constant is not None:
+        return a.constant
+    return f"@{a.slot.offset}" if a.slot is not None else f"@{a.offset}"

@@ -63,7 +63,14 @@ class Trace:
             self.listener(event)
 
 
+def log_to_stderr() -> None:
+    """Show what `DEEPMETAL_DEBUG` asks for; the library itself never configures logging."""
+    if debug_level() >= 1:
+        logging.basicConfig(format="%(message)s")
+        log.setLevel(logging.INFO)
+
+
 def debug_level() -> int:
-    """`DEEPMETAL_DEBUG`, 0 to 7; each level prints one layer more."""
+    """`DEEPMETAL_DEBUG`. Each level shows more: 1 events, 3 graphs after passes, 4 the plan, 5 rules and reasons."""
     value = os.environ.get("DEEPMETAL_DEBUG", "0")
     return int(value) if value.isdigit() else 0

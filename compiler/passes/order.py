@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from compiler.dump import dump
 from compiler.graph.graph import Graph
 from compiler.graph.text import text
 from compiler.graph.types import stored_bytes
@@ -48,6 +49,7 @@ class Optimized:
 
 def optimize(graph: Graph, native_io: bool = False, rules: Sequence[Rule] = RULES) -> Optimized:
     """Run all passes. Outputs equal the original's up to float rounding of folded weights."""
+    dump("import.graph", partial(text, graph))
     infos: list[PassInfo] = []
     for rule in rules:
         graph, info = _measured(graph, rule.name, partial(_counted, rule=rule))
@@ -79,6 +81,7 @@ def _measured(graph: Graph, name: str, run: Callable[[Graph], tuple[Graph, str]]
         return graph, None
     if os.environ.get("DEEPMETAL_VERIFY") == "1":
         verify(result, name)
+    dump(f"{name}.graph", partial(text, result))
     if debug_level() >= 3:
         log.info("after %s\n%s", name, text(result))
     info = PassInfo(
