@@ -16,6 +16,7 @@ import numpy as np
 from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
+from compiler.kernels.fpu32.tail import operand, simple_tail
 from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, maximum, minimum, select
@@ -120,7 +121,12 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         return []
     w = situation.constant(node, 1)
     geometry = Geometry.of(node)
-    if w is None or geometry is None or (node.output.type.strides[1] != 1 and node.output.shape[1] != 1):
+    if (
+        w is None
+        or geometry is None
+        or not simple_tail(node, fixed=3)
+        or (node.output.type.strides[1] != 1 and node.output.shape[1] != 1)
+    ):
         return []
     return [_schedule(node, geometry, w, shape) for shape in _shapes(geometry, situation)]
 
@@ -246,7 +252,7 @@ class _ConvKernel:
                 offsets = [p * g.channels for p in range(positions)]
                 accumulate(k, acc, xm, offsets, wo, g.channels, shape.unroll)
                 for p, row in enumerate(acc):
-                    self._store(k, y, more, (m + p) * g.outputs + o, row)
+                    self._store(k, y, more, (m + p) * g.outputs + o, o, row)
 
             self._blocks(k, body)
 
@@ -271,13 +277,13 @@ class _ConvKernel:
         if whole < self.g.outputs:
             body(Const(whole), self.g.outputs - whole)
 
-    def _store(self, k: Kernel, y: View, more: list[View], at: Expr, cells: list[Cell]) -> None:
+    def _store(self, k: Kernel, y: View, more: list[View], at: Expr, o: Expr, cells: list[Cell]) -> None:
         """Store neighbouring channels from element `at` on; the tail's operands lie like y, or are broadcast."""
         tail = self.op.tail
         for i, cell in enumerate(cells):
             value = cell.value
             if tail is not None:
-                value = tail.scalar(k, value, *(v.at(at + i) for v in more))
+                value = tail.scalar(k, value, *(operand(v, y, at + i, o + i) for v in more))
             k.store_at(y, at + i, value)
 
     def _direct(self, k: Kernel, x: View, w: View, b: View | None, more: list[View], y: View) -> None:
@@ -324,7 +330,7 @@ class _ConvKernel:
             acc = initial(k, b, o, shape)
             self._window(k, acc, x, w, o, top, bounds, left, offsets, Const(0), g.columns, outputs)
             for p, row in enumerate(acc):
-                self._store(k, y, more, (line + ox + p) * g.outputs + o, row)
+                self._store(k, y, more, (line + ox + p) * g.outputs + o, o, row)
 
         self._blocks(k, body)
 
@@ -342,7 +348,7 @@ class _ConvKernel:
             k.comment(f"a column at the border, {outputs} channels")
             acc = initial(k, b, o, TileShape(1, outputs))
             self._window(k, acc, x, w, o, top, bounds, at * g.column_step, [0], low, high, outputs)
-            self._store(k, y, more, (line + ox) * g.outputs + o, acc[0])
+            self._store(k, y, more, (line + ox) * g.outputs + o, o, acc[0])
 
         self._blocks(k, body)
 

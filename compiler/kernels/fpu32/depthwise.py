@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from compiler.graph.graph import Node
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.fpu32.conv import Geometry, row_overlap
+from compiler.kernels.fpu32.tail import operand, simple_tail
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
 from compiler.ops.conv import Conv
@@ -29,7 +30,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     g = Geometry.of(node, grouped=True)
     if w is None or g is None or op.groups != x.shape[1] or g.outputs != g.channels or not g.channels_last:
         return []
-    if g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
+    if not simple_tail(node, fixed=3) or g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
         return []
     width = _group_width(g)
     overlap = in_place(node, Overlap(exact=True))
@@ -135,8 +136,7 @@ class _Depthwise:
                 at = (ox - moved + columns[p]) * g.outputs + c
                 value = cell.value
                 if self.op.tail is not None:
-                    operands = (v.at(at) if v.size == g.out_height * g.out_width * g.outputs else v.at(0) for v in more)
-                    value = self.op.tail.scalar(k, value, *operands)
+                    value = self.op.tail.scalar(k, value, *(operand(v, y, at, c) for v in more))
                 k.store_at(y, at, value)
 
     def _row(self, k: Kernel, x: View, base: Expr, weights: list[Expr], columns: list[int], acc: list[Cell]) -> None:
