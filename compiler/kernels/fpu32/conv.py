@@ -59,7 +59,8 @@ class Geometry:
         shape = (*x.shape[:2], 1, x.shape[2]) if one else x.shape
         out = (*y.shape[:2], 1, y.shape[2]) if one else y.shape
         kernel = (1, w.shape[2]) if one else w.shape[2:]
-        steps = (*x.strides[:2], 0, x.strides[2]) if one else x.strides
+        row = x.elements // max(1, x.shape[0])  # of the only row
+        steps = (*x.strides[:2], row, x.strides[2]) if one else x.strides
         return Geometry(
             batch=shape[0],
             channels=shape[1],

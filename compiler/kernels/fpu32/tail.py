@@ -1,4 +1,4 @@
-"""Operands of a fused tail in kernels that store channels-last: whole tensors, one number per channel, or one number."""
+"""Operands of a fused tail in kernels that store channels-last: a tensor, one number per channel, or one number."""
 
 from __future__ import annotations
 
