@@ -51,7 +51,8 @@ function Job({ job }: { job: Compilation }) {
           </Problem>
         </div>
       )}
-      {job.state === "succeeded" ? (
+      {/* Past a budget, or wrong: what was built is still there to be looked at. */}
+      {job.summary ? (
         <Suspense fallback={<p className="muted">Loading the report…</p>}>
           <ReportView job={job} search={search} onSearch={onSearch} log={live} />
         </Suspense>

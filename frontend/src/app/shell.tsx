@@ -1,9 +1,11 @@
-import { Link, Outlet } from "@tanstack/react-router"
+import { Link, Outlet, useRouterState } from "@tanstack/react-router"
+import { useEffect, useRef } from "react"
 import { ColorSchemeToggle } from "./color-scheme-toggle"
 import { Footer } from "./footer"
 import classes from "./shell.module.css"
 
 export function Shell() {
+  const content = useFocusOnNavigation()
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#content">
@@ -30,10 +32,22 @@ export function Shell() {
           <ColorSchemeToggle />
         </div>
       </header>
-      <main id="content" className={classes.content} tabIndex={-1}>
+      <main id="content" ref={content} className={classes.content} tabIndex={-1}>
         <Outlet />
       </main>
       <Footer />
     </div>
   )
+}
+
+/** The link that was followed may be gone with its page: reading goes on at the new content. */
+function useFocusOnNavigation() {
+  const content = useRef<HTMLElement>(null)
+  const pathname = useRouterState({ select: (state) => state.resolvedLocation?.pathname })
+  const shown = useRef<string>(undefined)
+  useEffect(() => {
+    if (shown.current !== undefined && shown.current !== pathname) content.current?.focus({ preventScroll: true })
+    shown.current = pathname
+  }, [pathname])
+  return content
 }

@@ -2,6 +2,7 @@ import type { ReactNode } from "react"
 import { ApiProblem } from "@/api/client"
 import type { CompileError } from "@/api/types"
 import { CrossIcon } from "./icons"
+import { MarkedText } from "./marked"
 import classes from "./problem.module.css"
 
 /** An error as a person needs it: what, where, the facts, the way out; with its code. `heading`: it is the page. */
@@ -34,7 +35,7 @@ export function Problem({ error, heading, children }: { error: CompileError; hea
       )}
       {error.help && (
         <p className={classes.help}>
-          <strong>What to do:</strong> {error.help}
+          <strong>What to do:</strong> <MarkedText text={error.help} />
         </p>
       )}
       {children && <div className={classes.actions}>{children}</div>}

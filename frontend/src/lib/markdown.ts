@@ -13,7 +13,7 @@ export function paragraphs(markdown: string): Span[][] {
     .map(spans)
 }
 
-function spans(line: string): Span[] {
+export function spans(line: string): Span[] {
   return line
     .split(/(\*\*[^*]+\*\*|`[^`]+`)/)
     .filter(Boolean)

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { boxes, liveBytes, ticks } from "./memory"
+import { anyOverlap, boxes, ticks } from "./memory"
 import type { MemoryInfo } from "@/api/types"
 
 const tensor = (name: string, offset: number, size: number, first_use: number, last_use: number) => ({
@@ -27,7 +27,12 @@ it("draws an empty arena without dividing by zero", () => {
   expect(boxes({ ...memory, arena_bytes: 0, tensors: [] }, 0, 300, 100)).toEqual([])
 })
 
-it("sums what is alive", () => expect(liveBytes(memory, 2)).toEqual([90, 100]))
+it("sees tensors that share bytes while both are alive", () => {
+  expect(anyOverlap(memory)).toBe(false)
+  const reader = tensor("c", 90, 20, 1, 2)
+  expect(anyOverlap({ ...memory, tensors: [...memory.tensors, reader] })).toBe(true)
+  expect(anyOverlap({ ...memory, tensors: [...memory.tensors, { ...reader, first_use: 2 }] })).toBe(false)
+})
 
 it("keeps an axis readable", () => {
   expect(ticks(5, 10)).toEqual([0, 1, 2, 3, 4])

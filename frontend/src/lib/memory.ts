@@ -23,10 +23,13 @@ export function boxes(memory: MemoryInfo, layerCount: number, width: number, hei
   }))
 }
 
-/** Bytes that are alive while each layer runs. */
-export function liveBytes(memory: MemoryInfo, layerCount: number): number[] {
-  return Array.from({ length: layerCount }, (_, layer) =>
-    memory.tensors.reduce((sum, { first_use, last_use, size }) => sum + (first_use <= layer && layer <= last_use ? size : 0), 0),
+/** Whether two tensors share bytes while both are alive: a layer that writes over input it has read. */
+export function anyOverlap({ tensors }: MemoryInfo): boolean {
+  return tensors.some((a, index) =>
+    tensors.slice(index + 1).some(
+      (b) =>
+        a.first_use <= b.last_use && b.first_use <= a.last_use && a.offset < b.offset + b.size && b.offset < a.offset + a.size,
+    ),
   )
 }
 

@@ -3,6 +3,7 @@ import type { Inspection } from "@/api/types"
 import { CheckIcon, CrossIcon, WarnIcon } from "@/components/icons"
 import { Bytes, Count } from "@/components/quantity"
 import { ErrorLink } from "@/components/error-link"
+import { MarkedText } from "@/components/marked"
 import { plural, shape } from "@/lib/format"
 
 /** What is in the model, before anything is compiled. */
@@ -116,10 +117,12 @@ function UnsupportedNodes({ inspection }: { inspection: Inspection }) {
             <p>
               <code className={classes.code}>{node.code}</code> <strong>{node.op}</strong> <code>{node.node}</code>
             </p>
-            <p>{node.reason}</p>
+            <p>
+              <MarkedText text={node.reason} />
+            </p>
             {node.help && (
               <p>
-                <strong>What to do:</strong> {node.help}
+                <strong>What to do:</strong> <MarkedText text={node.help} />
               </p>
             )}
             <ErrorLink code={node.code} />

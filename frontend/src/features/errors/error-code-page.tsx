@@ -3,9 +3,10 @@ import { getRouteApi, Link } from "@tanstack/react-router"
 import classes from "./error-code.module.css"
 import { api, unwrap } from "@/api/client"
 import { Command } from "@/components/command"
+import { Marked } from "@/components/marked"
 import { usePageTitle } from "@/components/page-title"
 import { asError, Problem } from "@/components/problem"
-import { paragraphs, type Span } from "@/lib/markdown"
+import { paragraphs } from "@/lib/markdown"
 
 const route = getRouteApi("/errors/$code")
 
@@ -35,15 +36,11 @@ export function ErrorCodePage() {
         <code className={classes.code}>{explanation.data.code}</code> {explanation.data.title}
       </h1>
       {paragraphs(explanation.data.text).map((spans, index) => (
-        <p key={index}>{spans.map(inline)}</p>
+        <p key={index}>
+          <Marked spans={spans} />
+        </p>
       ))}
       <Command what="The same in a terminal" label="Copy" text={`deepmetal explain ${explanation.data.code}`} />
     </article>
   )
-}
-
-function inline({ kind, text }: Span, index: number) {
-  if (kind === "strong") return <strong key={index}>{text}</strong>
-  if (kind === "code") return <code key={index}>{text}</code>
-  return text
 }

@@ -36,7 +36,7 @@ export function LogView({ progress, live }: { progress: JobProgress; live: boole
       </div>
       {/* A region that scrolls must be reachable by keyboard. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <div ref={box} className={classes.log} onScroll={onScroll} tabIndex={0} role="region" aria-label="Log lines">
+      <div ref={box} className={classes.log} data-live={live || undefined} onScroll={onScroll} tabIndex={0} role="region" aria-label="Log lines">
         {lines.length === 0 && <p className="muted">{live ? "Nothing yet. Lines appear as the worker writes them." : "No lines were kept."}</p>}
         {progress.dropped > 0 && <p className="muted">{integer(progress.dropped)} earlier lines are not shown.</p>}
         <ol>

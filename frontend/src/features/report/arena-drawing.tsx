@@ -31,20 +31,28 @@ export function ArenaDrawing({ report: { memory, layers }, peak, active, onActiv
           <svg width={width} height={HEIGHT + 20} onPointerLeave={() => onActive(null)}>
             {peak >= 0 && <rect className={classes.peak} x={column * (peak + 1)} y={0} width={column} height={HEIGHT} />}
             {drawn.map((box) => (
-              <g
-                key={`${box.tensor.name} ${box.tensor.offset} ${box.tensor.first_use}`}
+              <rect
+                key={keyOf(box)}
                 className={classes.tensor}
                 data-kind={box.tensor.first_use < 0 ? "input" : box.tensor.first_use === box.tensor.last_use ? "short" : "tensor"}
                 data-active={box.tensor.name === active || undefined}
+                x={box.x}
+                y={box.y}
+                width={Math.max(1, box.width)}
+                height={Math.max(1, box.height)}
                 onPointerEnter={() => onActive(box.tensor.name)}
+              />
+            ))}
+            {drawn.map((box) => (
+              <text
+                key={keyOf(box)}
+                className={classes.tensorName}
+                data-active={box.tensor.name === active || undefined}
+                x={box.x + box.width / 2}
+                y={box.y + box.height / 2}
               >
-                <rect x={box.x} y={box.y} width={Math.max(1, box.width)} height={Math.max(1, box.height)} />
-                {label(box) && (
-                  <text x={box.x + box.width / 2} y={box.y + box.height / 2}>
-                    {label(box)}
-                  </text>
-                )}
-              </g>
+                {label(box)}
+              </text>
             ))}
             <path className={classes.axis} d={`M0.5 0V${HEIGHT}.5H${width}`} />
             <text className={classes.tick} x={column / 2} y={HEIGHT + 15}>
@@ -62,9 +70,14 @@ export function ArenaDrawing({ report: { memory, layers }, peak, active, onActiv
   )
 }
 
+function keyOf({ tensor }: Box): string {
+  return `${tensor.name} ${tensor.offset} ${tensor.first_use}`
+}
+
 /** The tensor's name where it fits, cut where most of it does; nothing in a box too small to read. */
 function label({ tensor, width, height }: Box): string {
   const letters = Math.floor((width - 8) / LETTER)
-  if (height < 14 || letters < 4) return ""
-  return tensor.name.length <= letters ? tensor.name : `${tensor.name.slice(0, letters - 1)}…`
+  if (height < 14) return ""
+  if (tensor.name.length <= letters) return tensor.name
+  return letters < 6 ? "" : `${tensor.name.slice(0, letters - 1)}…`
 }

@@ -4,14 +4,14 @@ import classes from "./report.module.css"
 import type { MemoryTensor, Report } from "@/api/types"
 import { Bytes } from "@/components/quantity"
 import { bytes, integer } from "@/lib/format"
-import { liveBytes } from "@/lib/memory"
+import { anyOverlap } from "@/lib/memory"
 
 /** The arena over time, drawn and as a table; pointing at one shows it in the other. */
 export function MemoryMap({ report }: { report: Report }) {
   const { memory, layers } = report
   const [active, setActive] = useState<string | null>(null)
-  const live = useMemo(() => liveBytes(memory, layers.length), [memory, layers.length])
-  const peak = live.indexOf(Math.max(...live))
+  const overlap = useMemo(() => anyOverlap(memory), [memory])
+  const peak = layers.reduce((most, layer, index) => (layer.ram_live > (layers[most]?.ram_live ?? -1) ? index : most), -1)
   const shown = memory.tensors.find((tensor) => tensor.name === active)
   return (
     <div className={classes.memory}>
@@ -29,8 +29,9 @@ export function MemoryMap({ report }: { report: Report }) {
             <TensorNote tensor={shown} />
           ) : (
             <span className="muted">
-              Layers run from left to right. {peak >= 0 && `The peak is at layer ${peak}, ${layers[peak]?.name}: ${bytes(live[peak])} alive.`} Point at a
-              box, or at a row of the table, to see which tensor it is.
+              Layers run from left to right. {peak >= 0 && `The peak is at layer ${peak}, ${layers[peak]!.name}: ${bytes(layers[peak]!.ram_live)} alive.`}{" "}
+              {overlap && "Where boxes overlap, a layer writes over input that it has already read. "}Point at a box, or at a row of the table, to see
+              which tensor it is.
             </span>
           )}
         </p>
