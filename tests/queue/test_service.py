@@ -18,7 +18,7 @@ import pytest
 from server.settings import Settings
 from tests.attacks import corpus
 from tests.support.needs import ROOT
-from tests.support.servers import free_port
+from tests.support.servers import RedisServer, free_port
 from tests.support.service import FAKE_CHILD, WorkerProcess, environment, wait_until, wish
 
 API = "/api/v1/compilations"
@@ -145,6 +145,21 @@ def test_ten_uploads_at_once_all_succeed_though_the_worker_is_killed(settings: S
             assert any(job["attempt"] > 1 for job in ends), "the kill hit nothing"
         finally:
             worker.stop()
+
+
+@pytest.mark.needs_redis
+@pytest.mark.needs_postgres
+def test_the_same_on_postgresql_and_redis(settings: Settings, postgres_url: str, redis_server: RedisServer) -> None:
+    settings = settings.model_copy(update={"database_url": postgres_url, "redis_url": redis_server.url})
+    settings.model_fields_set.update({"database_url", "redis_url"})
+    with serving(settings) as server, server.client() as client:
+        jobs = [upload(client, wish(seconds=0.2, n=n)) for n in range(4)]
+        jobs += [upload(client, wish(seconds=0.2, n=0)), upload(client, wish("error"))]
+        ends = [ended(client, job) for job in jobs]
+        assert [job["state"] for job in ends] == [*["succeeded"] * 5, "failed"]
+        assert [job["attempt"] for job in ends] == [1, 1, 1, 1, 0, 1]
+        ready = client.get("/api/v1/health/ready").json()
+        assert ready["status"] == "ok", ready
 
 
 def test_twenty_equal_uploads_at_once_are_compiled_once(settings: Settings) -> None:
