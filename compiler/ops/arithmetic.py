@@ -89,6 +89,14 @@ class Pow(Arithmetic):
     def reference(self, x: Array, y: Array) -> Array:
         return np.power(x, y)
 
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        """The exponent may have another type than the base; as a constant it is converted."""
+        exponent = r.known(1)
+        if exponent is not None and r.type().dtype == "float32" and exponent.dtype != np.float32:
+            return r.add(cls(), r.inputs[0], r.const(exponent.astype(np.float32)))
+        return super().from_onnx(r)
+
 
 @dataclass(frozen=True)
 class Min(Arithmetic):

@@ -49,13 +49,27 @@ def expect_close(op: Op, got: Array, want: Array) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=atol)
 
 
-@pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__name__)
+OPERATORS = pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__name__)
+
+
+@OPERATORS
+def test_reference_and_interpreter_agree(cls: type[Op]) -> None:
+    agree(cls, 6)
+
+
+@pytest.mark.slow
+@OPERATORS
 def test_reference_interpreter_and_c_agree(cls: type[Op], tmp_path: Path) -> None:
+    check_in_c(*agree(cls, COUNT), tmp_path)
+
+
+def agree(cls: type[Op], count: int) -> tuple[list[Program], list[np.ndarray], list[np.ndarray]]:
+    """Draw cases, compare the interpreter with numpy; the programs, and their arenas before and after."""
     programs: list[Program] = []
     before: list[np.ndarray] = []
     after: list[np.ndarray] = []
 
-    @examples(COUNT)
+    @examples(count)
     @given(case(cls))
     def law(drawn: Case) -> None:
         program = lowered(drawn) if cls.layout_rule != "view" else lowered_view(drawn)
@@ -76,7 +90,7 @@ def test_reference_interpreter_and_c_agree(cls: type[Op], tmp_path: Path) -> Non
         after.append(result)
 
     law()
-    check_in_c(programs, before, after, tmp_path)
+    return programs, before, after
 
 
 def check_in_c(programs: list[Program], before: list[np.ndarray], after: list[np.ndarray], folder: Path) -> None:
@@ -116,7 +130,7 @@ def test_a_new_operator_without_a_strategy_is_noticed() -> None:
         case(Unheard)
 
 
-@pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__name__)
+@OPERATORS
 def test_in_place_reads_before_it_writes(cls: type[Op]) -> None:
     """Where the generic loops allow it, the result over an operand equals the result beside it."""
     seen = 0
