@@ -79,13 +79,15 @@ def compile_model(
         with trace.stage("plan"):
             program = lower(optimized.graph, frozenset(target.features), options.optimize, options.name)
             dump("plan.txt", program.text)
-            if debug_level() >= 4:
+            if debug_level() >= 2:
                 log.info("%s", program.text())
             trace.log(f"{len(program.layers)} layers, arena {program.arena_bytes:,} bytes")
         with trace.stage("generate"):
             sources = emitter.files(program, options)
             for name, content in sources.items():
                 dump(Path(name).name, partial(bytes, content))
+                if debug_level() >= 4 and not name.endswith(".bin"):
+                    log.info("%s", content.decode())
         with trace.stage("build"):
             built = build(program, sources, target, options, workdir, trace)
         drawn = (
