@@ -11,7 +11,7 @@ export function StateBadge({ state }: { state: CompilationState }) {
   return (
     <span className={classes.badge} data-state={state}>
       <Icon size={14} />
-      {STATE_TITLES[state]}
+      <span className={classes.word}>{STATE_TITLES[state]}</span>
     </span>
   )
 }

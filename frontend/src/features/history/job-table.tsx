@@ -98,7 +98,7 @@ function JobRow({ job }: { job: Compilation }) {
         <span className={classes.error} data-passed={summary?.validation_passed ?? undefined}>
           {summary?.validation_passed === true && <CheckIcon size={13} />}
           {summary?.validation_passed === false && <CrossIcon size={13} />}
-          {scientific(summary?.max_abs_error)}
+          <span className={classes.value}>{scientific(summary?.max_abs_error)}</span>
         </span>
       </td>
       <td className="right wide-only">{took(job)}</td>

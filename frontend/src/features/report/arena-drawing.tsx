@@ -55,9 +55,11 @@ export function ArenaDrawing({ report: { memory, layers }, peak, active, onActiv
               </text>
             ))}
             <path className={classes.axis} d={`M0.5 0V${HEIGHT}.5H${width}`} />
-            <text className={classes.tick} x={column / 2} y={HEIGHT + 15}>
-              in
-            </text>
+            {column > 20 && (
+              <text className={classes.tick} x={column / 2} y={HEIGHT + 15}>
+                in
+              </text>
+            )}
             {ticks(layers.length, Math.max(1, Math.floor(width / 40))).map((layer) => (
               <text key={layer} className={classes.tick} x={column * (layer + 1.5)} y={HEIGHT + 15}>
                 {layer}
