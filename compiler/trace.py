@@ -71,6 +71,6 @@ def log_to_stderr() -> None:
 
 
 def debug_level() -> int:
-    """`DEEPMETAL_DEBUG`. Each level shows more: 1 events, 2 plan, 3 graphs after passes, 4 source, 5 rules and reasons."""
+    """`DEEPMETAL_DEBUG`; each level adds: 1 events, 2 plan, 3 graphs after passes, 4 source, 5 rules with reasons."""
     value = os.environ.get("DEEPMETAL_DEBUG", "0")
     return int(value) if value.isdigit() else 0
