@@ -50,6 +50,7 @@ class Outcome:
     def values(self) -> dict[str, Any]:
         return {
             "state": self.state,
+            **({"progress": 1.0} if self.state == "succeeded" else {}),
             "artifact_sha256": self.artifact_sha256,
             "artifact_size": self.artifact_size,
             "summary": self.summary,
@@ -147,7 +148,7 @@ def record(session: Session, claim: Claim, progress: Progress) -> bool:
 def finish(session: Session, claim: Claim, outcome: Outcome) -> bool:
     """End the job, once; and every queued job that is equal. False: it is not ours any more, and nothing changed."""
     at = clock(session)
-    if not _fenced(session, claim, **outcome.values(), ended_at=at, lease_until=None, progress=1.0):
+    if not _fenced(session, claim, **outcome.values(), ended_at=at, lease_until=None):
         return False
     add_state(session, claim.id, claim.attempt, outcome.state, at)
     if outcome.state == "succeeded" or (outcome.error or {}).get("kind") in SAME_AGAIN:
@@ -161,7 +162,7 @@ def _finish_twins(session: Session, claim: Claim, outcome: Outcome, at: float) -
         update(Job)
         .where(Job.cache_key == done.cache_key, Job.team == done.team, Job.state == "queued")
         .values(
-            **outcome.values(), cached=True, stage=done.stage, progress=1.0,
+            **outcome.values(), cached=True, stage=done.stage,
             started_at=func.coalesce(Job.started_at, at), ended_at=at,
         )
         .returning(Job.id, Job.attempt)
