@@ -56,9 +56,9 @@ class Softmax(Op):
                     e = k.let("e", math.exp(x[at(i)] - top.value))
                     k.store(y, at(i), e)
                     total += e
-            scale = k.let("scale", top.value + math.log_(total.value) if self.log else const(1.0, F32) / total.value)
+            scale = k.let("scale", math.log_(total.value) if self.log else const(1.0, F32) / total.value)
             with k.loop(x.shape[self.axis], "i") as i:
-                k.store(y, at(i), x[at(i)] - scale if self.log else y[at(i)] * scale)
+                k.store(y, at(i), (x[at(i)] - top.value) - scale if self.log else y[at(i)] * scale)
 
     def in_place(self) -> tuple[int, ...]:
         return (0,)

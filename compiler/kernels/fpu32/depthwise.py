@@ -130,7 +130,8 @@ class _Depthwise:
             with _rows(k, g.rows, low, high) as rows:
                 for ky in rows:
                     base = (top + ky * g.dilation_y) * g.row_step + start + c
-                    weights = [k.let("w", w.at(c * taps + ky * g.columns + kx)) for kx in range(g.columns)]
+                    used = sorted({kx for pairs in self._users(columns).values() for _, kx in pairs})
+                    weights = {kx: k.let("w", w.at(c * taps + ky * g.columns + kx)) for kx in used}
                     self._row(k, x, base, weights, columns, acc)
             for p, cell in enumerate(acc):
                 at = (ox - moved + columns[p]) * g.outputs + c
@@ -139,8 +140,8 @@ class _Depthwise:
                     value = self.op.tail.scalar(k, value, *(operand(v, y, at, c) for v in more))
                 k.store_at(y, at, value)
 
-    def _row(self, k: Kernel, x: View, base: Expr, weights: list[Expr], columns: list[int], acc: list[Cell]) -> None:
-        """One row of the window: every input element is loaded once and used for all columns it belongs to."""
+    def _users(self, columns: list[int]) -> dict[int, list[tuple[int, int]]]:
+        """Input column -> the (place in the group, column of the window) pairs that read it; none in the padding."""
         g = self.g
         users: dict[int, list[tuple[int, int]]] = {}
         for p, column in enumerate(columns):
@@ -148,8 +149,14 @@ class _Depthwise:
                 at = column * g.stride_x - g.left + kx * g.dilation_x
                 if 0 <= at < g.width:
                     users.setdefault(at, []).append((p, kx))
-        for at, pairs in sorted(users.items()):
-            value = k.let("x", x.at(base + at * g.channels))
+        return users
+
+    def _row(
+        self, k: Kernel, x: View, base: Expr, weights: dict[int, Expr], columns: list[int], acc: list[Cell]
+    ) -> None:
+        """One row of the window: every input element is loaded once and used for all columns it belongs to."""
+        for at, pairs in sorted(self._users(columns).items()):
+            value = k.let("x", x.at(base + at * self.g.channels))
             for p, kx in pairs:
                 acc[p] += value * weights[kx]
 
