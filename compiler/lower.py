@@ -182,7 +182,7 @@ class _Lowering:
         content = hashlib.sha256(packed.reshape(-1).data).hexdigest() + dtype
         added = []
         if content not in self.by_content:
-            symbol = self._symbol(f"{layer}_{name}")
+            symbol = self._symbol(f"{identifier(layer)}_{name}")
             self.by_content[content] = symbol
             self.constants[symbol] = packed
             added.append(symbol)
@@ -191,13 +191,13 @@ class _Lowering:
         return view, Argument(name, constant=symbol), added
 
     def _symbol(self, text: str) -> str:
-        return _unused(identifier(text), self.symbols, "_")
+        return _unused(text, self.symbols, "_")
 
     def _shared(self, function: Function, node: Node) -> Function:
         """The same kernel again, or this one under a name of its own."""
         key = (function.buffers, function.body)
         if key not in self.functions:
-            named = replace(function, name=self._symbol(kernel_name(node)))
+            named = replace(function, name=self._symbol(identifier(kernel_name(node))))
             verify.verify(named)
             self.functions[key] = named
         return self.functions[key]
@@ -219,8 +219,8 @@ def _unused(base: str, taken: set[str], separator: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """A C identifier from any text: ASCII letters, digits and underscores, at most 40."""
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", text)[:_MAX_NAME].strip("_").lower()
+    """A C identifier from any text: ASCII letters, digits and single underscores, at most 40; never empty."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text)[:_MAX_NAME].strip("_").lower()
     return name if name and not name[0].isdigit() else f"n{name}"
 
 

@@ -48,6 +48,7 @@ _SIGN = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|", "xor": "^", "shl": "<<",
     "shr": ">>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
 }  # fmt: skip
+_LONGEST_COMMENT = 300
 _ATOM, _UNARY, _COMPARE, _SELECT = 20, 14, 8, 2
 
 
@@ -66,7 +67,7 @@ class KernelPrinter:
         self._written = written_buffers(f.body)
         params = [parameter(b, b.name in self._written) for b in f.buffers]
         params += [f"{c_type(v.type)} {v.name}" for v in f.scalars]
-        lines = [f"{' *' if i else '/*'} {line}" for i, line in enumerate(f.doc)]
+        lines = [f"{' *' if i else '/*'} {comment(line)}" for i, line in enumerate(f.doc)]
         if lines:
             lines[-1] += " */"
         lines.append(f"{qualifier} {result} {f.name}({', '.join(params) or 'void'})")
@@ -261,7 +262,8 @@ def parameter(b: Buffer, written: bool) -> str:
 
 
 def comment(text: str) -> str:
-    """Text that cannot end or open a comment, nor continue a line."""
+    """Text that cannot end or open a comment, nor continue a line; long names are cut."""
+    text = text if len(text) <= _LONGEST_COMMENT else text[:_LONGEST_COMMENT] + "..."
     safe = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
     return safe.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").rstrip("\\")
 
