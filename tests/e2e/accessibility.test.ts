@@ -1,7 +1,7 @@
 /** Every page, light and wide, dark and narrow: axe finds nothing, and nothing scrolls sideways. */
 import type { Page } from "playwright-core"
 import { beforeAll, expect, inject, test } from "vitest"
-import { accessibilityProblems, drop, MAIN_MODEL, made, newPage, overflow, PATIENCE_MS, useBrowser, verdict } from "./browser"
+import { accessibilityProblems, compile, drop, MAIN_MODEL, made, newPage, overflow, PATIENCE_MS, useBrowser, verdict } from "./browser"
 
 useBrowser()
 
@@ -85,6 +85,19 @@ test.each(Object.keys(PAGES))("%s", async (name) => {
     expect(await accessibilityProblems(page), `${name}, ${colorScheme}, ${width} px`).toEqual([])
     expect(await overflow(page), `${name} scrolls sideways at ${width} px`).toBeLessThanOrEqual(0)
   }
+})
+
+test.each([
+  ["light", 1280],
+  ["dark", 360],
+] as const)("a running compilation, %s, %i px", async (colorScheme, width) => {
+  const page = await newPage("/", { colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" })
+  await compile(page, made("slow.onnx"))
+  await page.getByRole("list", { name: "Stages" }).locator("[data-status=running]").waitFor({ timeout: PATIENCE_MS })
+  expect(await accessibilityProblems(page)).toEqual([])
+  expect(await overflow(page)).toBeLessThanOrEqual(0)
+  await page.getByRole("button", { name: "Cancel" }).click()
+  await page.getByText("Cancelled", { exact: true }).first().waitFor()
 })
 
 test("every page is reached and left by keyboard alone", async () => {
