@@ -25,6 +25,9 @@ class Elementwise(Op):
         """One element of the result."""
         raise NotImplementedError(type(self).__name__)
 
+    def reference(self, *arrays: Any) -> Array:
+        raise NotImplementedError(type(self).__name__)
+
     def infer(self, *types: TensorType) -> TensorType:
         expect(len(types) == self.arity, "E0304", f"{type(self).__name__} takes {self.arity} operands")
         kinds = {t.dtype for t in types}
@@ -75,7 +78,7 @@ class Map(Op):
     def reference(self, *arrays: Array) -> Array:
         values = list(arrays)
         for step in self.steps:
-            values.append(step.op.reference(*(values[i] for i in step.args)))  # type: ignore[arg-type]
+            values.append(step.op.reference(*(values[i] for i in step.args)))
         return values[-1]
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
