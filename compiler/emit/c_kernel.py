@@ -6,6 +6,7 @@ through unsigned types, so that wrapping is defined in C too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
@@ -48,6 +49,7 @@ _SIGN = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|", "xor": "^", "shl": "<<",
     "shr": ">>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
 }  # fmt: skip
+_OPEN_OR_CLOSE = re.compile(r"(?<=\*)(?=/)|(?<=/)(?=\*)|(?<=\?)(?=\?)")  # also trigraphs
 _LONGEST_COMMENT = 300
 _ATOM, _UNARY, _COMPARE, _SELECT = 20, 14, 8, 2
 
@@ -265,7 +267,7 @@ def comment(text: str) -> str:
     """Text that cannot end or open a comment, nor continue a line; long names are cut."""
     text = text if len(text) <= _LONGEST_COMMENT else text[:_LONGEST_COMMENT] + "..."
     safe = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
-    return safe.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").rstrip("\\")
+    return _OPEN_OR_CLOSE.sub(" ", safe).rstrip("\\")
 
 
 def _indent(lines: Iterator[str]) -> Iterator[str]:

@@ -187,7 +187,8 @@ def test_floats_read_back_as_the_same_bits(tmp_path: Path) -> None:
     values = np.frombuffer(rng.bytes(4 * 20_000), np.float32)
     values = np.concatenate([values[np.isfinite(values)], np.array([0, -0.0, 1e-45, 3.4028235e38, 1, 0.1], np.float32)])
     text = "\n".join(rows(values))
-    main = f"#include <stdio.h>\nstatic const float v[] = {{\n{text}\n}};\nint main(void) {{ fwrite(v, sizeof v, 1, stdout); return 0; }}\n"
+    main = "int main(void)\n{\n    fwrite(v, sizeof v, 1, stdout);\n    return 0;\n}\n"
+    main = f"#include <stdio.h>\nstatic const float v[] = {{\n{text}\n}};\n{main}"
     (tmp_path / "main.c").write_text(main)
     subprocess.run(["gcc", *STRICT, "main.c", "-o", "main"], cwd=tmp_path, check=True, timeout=120)
     printed = subprocess.run([tmp_path / "main"], capture_output=True, check=True, timeout=60).stdout

@@ -1,4 +1,4 @@
-"""Laws of the memory plan: live buffers never share bytes except as their schedules allow, and no plan beats the bound."""
+"""Laws of the memory plan: live buffers never share bytes, except as their schedules allow."""
 
 from __future__ import annotations
 
