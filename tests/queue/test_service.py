@@ -19,7 +19,7 @@ from server.settings import Settings
 from tests.attacks import corpus
 from tests.support.needs import ROOT
 from tests.support.servers import RedisServer, free_port
-from tests.support.service import FAKE_CHILD, WorkerProcess, environment, wait_until, wish
+from tests.support.service import FAKE_CHILD, WorkerProcess, die_with_the_tests, environment, wait_until, wish
 
 API = "/api/v1/compilations"
 
@@ -38,7 +38,7 @@ class Serve:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "compiler.cli", "serve", "--port", str(self.port), *self.flags],
             cwd=ROOT, env=environment(self.settings), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=die_with_the_tests,
         )  # fmt: skip
         assert self.process.stdout
         line = self.process.stdout.readline()

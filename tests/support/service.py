@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -29,6 +30,11 @@ def environment(settings: Settings) -> dict[str, str]:
         for name, value in chosen.items()
     }
     return {**plain, **ours, "PYTHONPATH": str(ROOT)}
+
+
+def die_with_the_tests() -> None:
+    """For `preexec_fn`: a test run that is killed leaves no service behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def wait_until(true: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
@@ -68,6 +74,7 @@ class WorkerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=die_with_the_tests,
             )
 
     def signal(self, number: signal.Signals) -> None:
