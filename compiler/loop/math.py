@@ -172,7 +172,8 @@ def pow_function() -> Function:
     odd = k.let("odd", integral & Invoke(floor_function(), (half,)).ne(half))
     product = Cast(y, F64) * Invoke(log_function(F64), (Cast(a, F64),))
     size = k.let("size", Cast(Invoke(exp_function(F64), (product,)), F32))
-    signed = select((x < 0.0) & odd, -size, size)
+    below = Bitcast(x, I32) < 0  # by the sign bit: -0.0 to an odd power is a zero or an infinity below 0
+    signed = select(below & odd, -size, size)
     finite_x = Unary("abs", x) < inf
     invalid = (x < 0.0) & Unary("not", integral) & finite_x
     result = select(y.eq(0.0), 1.0, select(invalid, nan, signed), like=F32)
