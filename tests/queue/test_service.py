@@ -19,7 +19,7 @@ from server.settings import Settings
 from tests.attacks import corpus
 from tests.support.needs import ROOT
 from tests.support.servers import RedisServer, free_port
-from tests.support.service import FAKE_CHILD, WorkerProcess, die_with_the_tests, environment, wait_until, wish
+from tests.support.service import FAKE_CHILD, WorkerProcess, environment, mortal, wait_until, wish
 
 API = "/api/v1/compilations"
 
@@ -36,9 +36,9 @@ class Serve:
     def start(self) -> None:
         log = (self.settings.folder("logs") / "serve.log").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "compiler.cli", "serve", "--port", str(self.port), *self.flags],
+            mortal(sys.executable, "-m", "compiler.cli", "serve", "--port", str(self.port), *self.flags),
             cwd=ROOT, env=environment(self.settings), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-            text=True, start_new_session=True, preexec_fn=die_with_the_tests,
+            text=True, start_new_session=True,
         )  # fmt: skip
         assert self.process.stdout
         line = self.process.stdout.readline()

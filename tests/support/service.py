@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,9 +32,10 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**plain, **ours, "PYTHONPATH": str(ROOT)}
 
 
-def die_with_the_tests() -> None:
-    """For `preexec_fn`: a test run that is killed leaves no service behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+def mortal(*command: str) -> list[str]:
+    """The command, killed by the kernel when the test run is: that leaves no service behind."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
 
 
 def wait_until(true: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
@@ -67,14 +68,13 @@ class WorkerProcess:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
+                mortal(sys.executable, "-m", self.module),
                 cwd=ROOT,
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_the_tests,
             )
 
     def signal(self, number: signal.Signals) -> None:
