@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from compiler.errors import ModelError
+from compiler.graph.graph import Value
 from compiler.importers.detect import require_supported
 from compiler.importers.onnx import analyse, read
 from compiler.inspection import Inspection, OpenTensor, OperatorCount, Unsupported
@@ -27,8 +28,8 @@ def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
         format="onnx",
         sha256=file_sha256(path),
         size=path.stat().st_size,
-        inputs=found.inputs,
-        outputs=found.outputs,
+        inputs=_closed(found.inputs, found.graph.inputs if found.graph else ()),
+        outputs=_closed(found.outputs, found.graph.outputs if found.graph else ()),
         operators=[OperatorCount(op=op, count=n, supported=op not in bad) for op, n in sorted(found.operators.items())],
         parameters=found.graph.parameters() if found.graph else found.parameters,
         macs=found.graph.macs() if found.graph else None,
@@ -36,6 +37,12 @@ def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
         shape_needed=found.open_inputs,
         compilable=found.graph is not None,
     )
+
+
+def _closed(declared: list[OpenTensor], known: tuple[Value, ...]) -> list[OpenTensor]:
+    """The tensors with the shapes that the import found, where it got that far."""
+    shapes = {v.name: list(v.shape) for v in known}
+    return [t.model_copy(update={"shape": shapes.get(t.name, t.shape)}) for t in declared]
 
 
 def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
