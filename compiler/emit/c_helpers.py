@@ -19,7 +19,7 @@ _ABS = """static inline {t} {name}({t} x)
 
 _DIV = """static inline {t} {name}({t} a, {t} b)
 {{
-    return b == 0 ? 0 : b == -1 ? {negated} : ({t})(a {op} b);
+    return ({t})(b == 0 ? 0 : b == -1 ? {negated} : a {op} b);
 }}"""
 
 _SHIFT = """static inline {t} {name}({t} a, {t} b)
@@ -108,7 +108,7 @@ def definition(name: str) -> str:
     if op in ("div", "rem"):
         negated = f"({t})(0u - ({u})a)" if op == "div" else "0"
         if kind[0] == "u":
-            return f"static inline {t} {name}({t} a, {t} b)\n{{\n    return b == 0 ? 0 : ({t})(a {_OP[op]} b);\n}}"
+            return f"static inline {t} {name}({t} a, {t} b)\n{{\n    return ({t})(b == 0 ? 0 : a {_OP[op]} b);\n}}"
         return _DIV.format(name=name, t=t, op=_OP[op], negated=negated)
     return _SHIFT.format(name=name, t=t, u=u if op == "shl" else t, op=_OP[op], mask=int(kind[1:]) - 1)
 

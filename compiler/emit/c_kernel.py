@@ -210,7 +210,7 @@ class KernelPrinter:
         if kind.is_float or (op in ("and", "or", "xor") and kind.bits >= 32):
             if op == "add" and isinstance(b, Const) and kind.is_float and -inf < b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-b.value, kind.numpy)}", 11
-            return f"{self._wrapped(a, precedence)} {_SIGN[op]} {self._wrapped(b, precedence + 1)}", precedence
+            return f"{self._infix(op, a, b)}", precedence
         return self._integer(e, op, a, b, precedence)
 
     def _integer(self, e: Binary, op: str, a: Expr, b: Expr, precedence: int) -> tuple[str, int]:
@@ -229,13 +229,21 @@ class KernelPrinter:
         if plain and kind.bits >= 32:
             if op == "add" and isinstance(b, Const) and b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-int(b.value), kind.numpy)}", 11
-            return f"{self._wrapped(a, precedence)} {_SIGN[op]} {self._wrapped(b, precedence + 1)}", precedence
+            return f"{self._infix(op, a, b)}", precedence
         if plain:
-            text = f"{self._wrapped(a, precedence)} {_SIGN[op]} {self._wrapped(b, precedence + 1)}"
+            text = f"{self._infix(op, a, b)}"
             return f"({c_type(kind)})({text})", _UNARY
         wide = "uint64_t" if kind.bits == 64 else "uint32_t"
         left, right = self._wrapped(a, _UNARY), self._wrapped(b, _UNARY)
         return f"({c_type(kind)})(({wide}){left} {_SIGN[op]} ({wide}){right})", _UNARY
+
+    def _infix(self, op: str, a: Expr, b: Expr) -> str:
+        """`a op b`; beside bit operations and shifts, compilers ask for parentheses where C needs none."""
+        low = _PREC[op]
+        if op in ("and", "or", "xor", "shl", "shr"):
+            left = self._wrapped(a, low if isinstance(a, Binary) and a.op == op else _UNARY)
+            return f"{left} {_SIGN[op]} {self._wrapped(b, _UNARY)}"
+        return f"{self._wrapped(a, low)} {_SIGN[op]} {self._wrapped(b, low + 1)}"
 
     def _two(self, helper: str, a: Expr, b: Expr) -> tuple[str, int]:
         self.helpers.add(helper)

@@ -95,12 +95,12 @@ def needed_at(lives: Sequence[Life], layer: int) -> int:
     for b in alive:
         if b.first != layer:
             continue
-        savings = [0]
+        saved = 0  # by sharing with all inputs that end here; they lie apart, so no byte is saved twice
         for name, allowed in b.may_share.items():
             other = by_name.get(name)
             if other is not None and other.last == layer:
-                savings.append(aligned(b.size) + aligned(other.size) - _together(b.size, other.size, allowed))
-        total -= max(savings)
+                saved += aligned(b.size) + aligned(other.size) - _together(b.size, other.size, allowed)
+        total -= min(saved, aligned(b.size))
     return total
 
 

@@ -56,7 +56,7 @@ def result(drawn: Case, program: Program) -> np.ndarray:
 def test_tuned_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
     programs, before, after, names = [], [], [], set()
 
-    @examples(25)
+    @examples(18)
     @given(st.data())
     def law(data: st.DataObject) -> None:
         drawn = data.draw(KINDS[kind]())
@@ -96,7 +96,7 @@ def test_overlap_at_the_declared_distances(kind: str) -> None:
     """Output and input really overlap, as closely as the schedule says; the result is that of the disjoint run."""
     ways_seen: set[str] = set()
 
-    @examples(50)
+    @examples(30)
     @given(st.data())
     def law(data: st.DataObject) -> None:
         drawn = data.draw(KINDS[kind]())
