@@ -14,6 +14,7 @@ UNAVAILABLE = "E0911"
 INTERNAL = "E0912"
 UNKNOWN_TARGET = "E1001"  # as on the command line
 INVALID_OPTION = "E1002"  # as on the command line
+LATER = "E1010"  # as on the command line
 CANCELLED = "E0913"
 NO_SERVICE = "E0914"
 CANNOT_LISTEN = "E0915"

@@ -13,7 +13,7 @@ from fastapi import File, Form, UploadFile
 from pydantic import ValidationError
 
 from compiler.options import CompileOptions
-from server.codes import DISK_FULL, INVALID_OPTION, UNKNOWN_MODEL
+from server.codes import DISK_FULL, INVALID_OPTION, LATER, UNKNOWN_MODEL
 from server.deps import Service
 from server.errors import Problem, from_validation, invalid
 from server.jobs import Model, User
@@ -26,6 +26,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 ModelFile = Annotated[UploadFile | None, File(description="The model file.")]
 ModelHash = Annotated[str | None, Form(description="Or the sha256 of a model that was uploaded before.")]
+LaterFile = Annotated[UploadFile | None, File(description="Comes with a later version; refused until then.")]
 SampleName = Annotated[str | None, Form(description="Or the name of a sample from the catalogue.")]
 
 
@@ -40,6 +41,13 @@ def take_model(parts: Service, user: User, file: UploadFile | None, sha256: str 
         return take_sample(parts, sample)
     assert sha256 is not None
     return find_model(parts, user, sha256)
+
+
+def refuse_parts(**files: UploadFile | None) -> None:
+    """Parts of the contract that this version cannot use yet are refused, never ignored."""
+    for name, file in files.items():
+        if file is not None:
+            raise invalid(name, f"the part `{name}` comes with a later version", "Leave it out.", code=LATER)
 
 
 def find_model(parts: Service, user: User, sha256: str) -> Model:

@@ -26,7 +26,17 @@ from server.deps import (
     UserDep,
 )
 from server.errors import Problem, invalid
-from server.forms import ModelFile, ModelHash, SampleName, read_options, read_tags, store, take_model
+from server.forms import (
+    LaterFile,
+    ModelFile,
+    ModelHash,
+    SampleName,
+    read_options,
+    read_tags,
+    refuse_parts,
+    store,
+    take_model,
+)
 from server.ids import PATTERN
 from server.jobs import Submission, cancel, remove, submit
 from server.models import ENDED, EventRow, Job, Tag
@@ -54,11 +64,15 @@ def create_compilation(
     vectors: Annotated[UploadFile | None, File(description="Input vectors (.npz) for the validation.")] = None,
     project: Label = "",
     tags: Annotated[list[str], Form(description="Repeat the field, or separate by commas.")] = [],  # noqa: B006
+    calibration: LaterFile = None,
+    labels: LaterFile = None,
+    source: LaterFile = None,
     idempotency_key: IdempotencyHeader = None,
 ) -> CompilationCreated:
     """Store the model, record one compilation for each combination of options, wake a worker."""
+    refuse_parts(calibration=calibration, labels=labels, source=source)
     chosen = read_options(options, catalog.check_target)
-    labels = read_tags(tags)
+    tagged = read_tags(tags)
     stored = take_model(parts, user, model, model_sha256, sample)
     wanted = Submission(
         kind="compile",
@@ -66,7 +80,7 @@ def create_compilation(
         options=chosen,
         vectors_sha256=store(parts, vectors.file, "vectors")[0] if vectors else None,
         project=project,
-        tags=labels,
+        tags=tagged,
         idempotency_key=idempotency_key,
     )
     with parts.db.writing() as session:

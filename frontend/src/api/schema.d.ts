@@ -374,6 +374,21 @@ export interface components {
              * @default []
              */
             tags: string[];
+            /**
+             * Calibration
+             * @description Comes with a later version; refused until then.
+             */
+            calibration?: string | null;
+            /**
+             * Labels
+             * @description Comes with a later version; refused until then.
+             */
+            labels?: string | null;
+            /**
+             * Source
+             * @description Comes with a later version; refused until then.
+             */
+            source?: string | null;
         };
         /** Body_createInspection */
         Body_createInspection: {
