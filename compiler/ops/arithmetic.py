@@ -10,12 +10,15 @@ import numpy as np
 from compiler.graph.types import Array
 from compiler.loop import math
 from compiler.loop.nodes import Compare, Expr, Select
-from compiler.ops.base import Reader
+from compiler.ops.base import Reader, expect
 from compiler.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
     from compiler.loop.builder import Kernel
+
+
+_OF_ANY_NUMBER = ("Sum", "Min", "Max")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Arithmetic(Elementwise):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        expect(len(r.inputs) == 2 or r.op_type in _OF_ANY_NUMBER, "E0304", f"{r.op_type} takes 2 operands")
         if any(r.type(i).dtype != "float32" for i in range(len(r.inputs))):
             kinds = sorted({r.type(i).dtype for i in range(len(r.inputs))})
             raise r.unsupported(f"{r.op_type} of {', '.join(kinds)} has no kernel", "cast the operands to float32")
