@@ -48,7 +48,8 @@ class Submission:
     idempotency_key: str | None = None
 
     def cache_key(self, options: dict[str, Any]) -> str:
-        return _digest(self.kind, self.model.sha256, options, self.vectors_sha256)
+        """The name counts too: header, report and README of the artifact carry it."""
+        return _digest(self.kind, self.model.sha256, self.model.name, options, self.vectors_sha256)
 
     def digest(self) -> str:
         """What has to be equal for a repeated request to be the same request."""
@@ -57,9 +58,11 @@ class Submission:
 
 
 def remember_model(session: Session, user: User, model: Model) -> None:
-    """So that the team may name the model by its hash from now on."""
+    """So that the team may name the model by its hash from now on; the latest file name is what it is called."""
     known = session.get(StoredModel, (user.team, model.sha256))
-    if known is None:
+    if known is not None:
+        known.name = model.name
+    else:
         session.add(
             StoredModel(
                 team=user.team, sha256=model.sha256, name=model.name, size=model.size, owner=user.name,

@@ -76,6 +76,13 @@ def test_a_model_can_be_named_by_its_hash_once_it_was_uploaded(client: TestClien
     assert (unknown.status_code, unknown.json()["code"]) == (404, "E0905")
 
 
+def test_the_same_bytes_under_another_name_are_called_by_that_name(client: TestClient) -> None:
+    upload(client, b"the same", "first.onnx")
+    sha256 = upload(client, b"the same", "second.onnx")["model"]["sha256"]
+    again = client.post(f"{API}/compilations", data={"model_sha256": sha256, "options": '{"vectors": 9}'}).json()
+    assert again["model"]["name"] == "second.onnx"
+
+
 @pytest.mark.parametrize("fields", [{}, {"model_sha256": "0" * 64, "sample": "linear"}])
 def test_exactly_one_way_to_name_the_model(client: TestClient, fields: dict[str, str]) -> None:
     answer = client.post(f"{API}/compilations", data={"options": "{}", **fields})
