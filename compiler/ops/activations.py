@@ -78,7 +78,8 @@ class Clip(Elementwise):
         if self.low > -np.inf:
             value = select(value < self.low, self.low, value)
         if self.high < np.inf:
-            value = select(k.let("t", value) > self.high, self.high, value)
+            value = k.let("t", value)
+            value = select(value > self.high, self.high, value)
         return value
 
     def reference(self, x: Array) -> Array:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from compiler.errors import ModelError
 from compiler.graph.types import Array
-from compiler.pack.archive import zip_bytes
+from compiler.pack.archive import write_zip
 from compiler.pack.manifest import listed_files
 from compiler.report import Report
 
@@ -47,7 +47,9 @@ def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:
     archive = out.parent / (out.name + ".zip")
     try:
         _write_folder(files, out)
-        _replace(archive, zip_bytes(files))
+        part = archive.with_name(archive.name + ".part")
+        write_zip(files, part)
+        part.replace(archive)
     except OSError as error:
         raise ModelError(
             "E1009",
