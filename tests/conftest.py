@@ -18,6 +18,9 @@ ROOT = needs.ROOT
 
 pytest_plugins = ["pytester"]
 
+# Folders whose tests start processes by the dozen, or search for long: `--quick` leaves them out as a whole.
+NOT_QUICK = tuple(ROOT / "tests" / name for name in ("attacks", "emulator", "kernels", "queue"))
+
 # No deadlines: a loaded machine is not a failure. CI draws the same examples every time.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
@@ -41,7 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         wanted = [marker for marker in needs.NEEDS if item.get_closest_marker(marker)]
-        if quick and (wanted or item.get_closest_marker("slow")):
+        slow = item.get_closest_marker("slow") or any(item.path.is_relative_to(folder) for folder in NOT_QUICK)
+        if quick and (wanted or slow):
             left_out.append(item)
             continue
         for marker in wanted:
