@@ -14,6 +14,7 @@ from compiler.errors import DeepMetalError
 from compiler.pack.text import plain
 
 _MOST_LINES = 40
+_LONGEST_ROW = 1000  # a command to repeat must not be cut
 
 
 def error_text(error: DeepMetalError) -> str:
@@ -25,7 +26,7 @@ def error_text(error: DeepMetalError) -> str:
     for name, value in error.facts.items():
         label = plain(name, 32)
         for row in str(value).splitlines()[:_MOST_LINES] or [""]:
-            lines.append(f"   | {label:<{width}}  {plain(row, 200)}")
+            lines.append(f"   | {label:<{width}}  {plain(row, _LONGEST_ROW)}")
             label = ""
     if error.help:
         lines.append(f"   = help: {plain(error.help, 400)}")

@@ -115,10 +115,12 @@ def test_overlap_at_the_declared_distances(kind: str) -> None:
                 ways_seen.add(way)
 
     law()
-    expected = {"exact"} if kind == "dense" else {"exact", "forward", "backward"}
+    # Dense reads all of its input for each output; an image of one row is read as a whole.
+    expected = {"exact"} if kind in ("dense", "line") else {"exact", "forward", "backward"}
     assert ways_seen >= expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_closer_than_declared_is_wrong(way: str) -> None:
     """The distances are no more than needed, and this file's comparison notices an overlap that is too close."""

@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "a changed weight": (in_weights("wide"), "wide"),
     "a changed weight further down": (in_weights("classifier"), "classifier"),
     "a wrong stride where it is written": (in_kernel("wide", r"y\[oy \* 28", "y[oy * 27"), "wide"),
-    "a wrong stride where it is read": (in_kernel("pool", r"r \* 28", "r * 24"), "pool"),
+    "a wrong stride where it is read": (in_kernel("pool", r"i \* 4 \+ 12", "i * 4 + 13"), "pool"),
     "swapped operands": (in_kernel("narrow", r"(\w+) - (acc\w*);", r"\2 - \1;"), "narrow"),
     "a wrong constant": (in_kernel("pool", r"0\.0238\w+f", "0.0239f"), "pool"),
 }
