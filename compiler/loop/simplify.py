@@ -40,6 +40,8 @@ def _with_constant(op: BinaryOp, a: Expr, c: int) -> Expr:
             return Const(0, kind)
         case "rem" if c == 1:
             return Const(0, kind)
+        case "min" | "max" if c in limits(kind):
+            return Const(c, kind) if (op == "min") == (c == limits(kind)[0]) else a
         case "sub":
             return binary("add", a, Const(wrap(-c, kind), kind))
         case "add" if inner is not None and isinstance(a, Binary) and a.op == "add":
@@ -49,6 +51,11 @@ def _with_constant(op: BinaryOp, a: Expr, c: int) -> Expr:
         case "mul" if isinstance(a, Binary) and a.op == "add":
             return binary("add", binary("mul", a.a, Const(c, kind)), binary("mul", a.b, Const(c, kind)))
     return Binary(op, a, Const(c, kind))
+
+
+def limits(kind: Type) -> tuple[int, int]:
+    """The smallest and the largest integer of a type."""
+    return (-(1 << (kind.bits - 1)), (1 << (kind.bits - 1)) - 1) if kind.kind == "i" else (0, (1 << kind.bits) - 1)
 
 
 def wrap(value: int, kind: Type) -> int:

@@ -67,7 +67,8 @@ def prelu(draw: Draw) -> OneNode:
 def clip(draw: Draw) -> OneNode:
     opset, x = draw(opsets("Clip")), draw(arrays(draw(shapes(zero=False))))
     low, high = (draw(st.one_of(st.none(), finite)) for _ in range(2))
-    if opset < 11:
+    if opset < 11:  # ONNX Runtime refuses attributes that cross each other
+        low, high = sorted((low, high)) if low is not None and high is not None else (low, high)
         given = {k: v for k, v in {"min": low, "max": high}.items() if v is not None}
         return OneNode(*one_node("Clip", opset, [x], **given))
     return OneNode(*one_node("Clip", opset, [x], [None if v is None else np.float32(v) for v in (low, high)]))
@@ -112,7 +113,8 @@ def window_attributes(draw: Draw, op: str, opset: int, n: int) -> tuple[dict[str
             attributes["pads"] = pads = g["pads"]
         case mode:
             attributes["auto_pad"], pads = mode, (0,) * (2 * n)
-            if mode.startswith("SAME"):  # onnxruntime refuses dilation here
+            if mode.startswith("SAME"):  # onnxruntime refuses dilation here, and strides that skip elements
+                attributes["strides"] = tuple(map(min, g["strides"], g["kernel"]))
                 attributes.pop("dilations", None)
                 dilations = (1,) * n
     sizes = tuple(

@@ -68,7 +68,7 @@ def test_tuned_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
         program = placed(drawn, schedule, {})
         arena = load(new_arena(program), program.inputs, drawn.inputs)
         left = interpret(program, arena)
-        expect_close(drawn.node.op, fetch(left, program.outputs[0]), run(drawn.graph, drawn.inputs)["y"])
+        expect_close(drawn, fetch(left, program.outputs[0]), run(drawn.graph, drawn.inputs)["y"])
         programs.append(program)
         before.append(arena)
         after.append(left)
