@@ -13,7 +13,7 @@ git archive --format=tar --prefix=deepmetal/ HEAD >"/tmp/$container.tar"
 buildah add --quiet "$container" "/tmp/$container.tar" /home >/dev/null
 rm "/tmp/$container.tar"
 
-options=(--env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt --env "CI=${CI:-}")
+options=(--env "CI=${CI:-}")
 [ ! -d ../shared ] || options+=(--volume "$(realpath ../shared):/home/shared:ro")
 [ -z "${PIP_FIND_LINKS:-}" ] || options+=(--env "PIP_FIND_LINKS=$PIP_FIND_LINKS" --volume "$PIP_FIND_LINKS:$PIP_FIND_LINKS:ro")
 # shellcheck disable=SC2016 # $0 is the inner shell's
