@@ -82,7 +82,7 @@ def _batch_norm_affine(g: Graph, node: Node) -> tuple[Array, Array] | Skip:
 
 def _per_channel(array: Array, x: Value, y: Value, axis: int) -> Array | None:
     """The constant as one number for each channel of `x`, when that is what it is."""
-    if y.shape != x.shape:
+    if y.shape != x.shape or not x.shape:
         return None
     shape = (1,) * (x.type.rank - array.ndim) + array.shape
     if any(n != 1 for i, n in enumerate(shape) if i != axis):

@@ -34,7 +34,7 @@ def expect_close(got: Array, want: Array, rtol: float = 1e-5) -> None:
     assert got.shape == want.shape
     finite = want[np.isfinite(want)]
     reach = float(np.abs(finite).max(initial=0.0))
-    np.testing.assert_allclose(got, want, rtol=rtol, atol=2e-6 * max(1.0, reach))
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-5 * max(1.0, reach))
 
 
 @pytest.mark.slow

@@ -67,6 +67,10 @@ def scaled(op: type, left: bool = False, *shape: int, dense: bool = False) -> Ma
     return make
 
 
+def scalar_plus_scalar(b: Build) -> Graph:
+    return b.graph(b.add(Add(), b.input(), b.random()))
+
+
 def conv_then_pixel_constant(b: Build) -> Graph:
     y = b.conv(b.input(1, 2, 5, 4))
     return b.graph(b.add(Mul(), y, b.random(1, 1, *y.shape[2:])))
@@ -228,6 +232,7 @@ SKIPS: list[tuple[Rule, Make, str]] = [
     (fold_scale_and_shift, scaled(Div, True, 3, 1, 1), "divided by the tensor"),
     (fold_scale_and_shift, scaled(Mul, False, 2, 3, 3, 2), "not one number for each channel"),
     (fold_scale_and_shift, conv_then_pixel_constant, "not one number for each channel"),
+    (fold_scale_and_shift, scalar_plus_scalar, "not one number for each channel"),
     (fold_scale_and_shift, chain, "not produced by a Conv or Dense"),
     (fold_scale_and_shift, two_convs_added, "neither operand is a constant"),
     (fold_pad_into_conv, padded(value=1.0), "not with zeros"),

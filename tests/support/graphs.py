@@ -45,7 +45,7 @@ class Build:
         return Value(name, TensorType.of(str(array.dtype), array.shape))
 
     def random(self, *shape: int) -> Value:
-        return self.const(self.chance.normal(0, 0.5, shape).astype(np.float32))
+        return self.const(np.asarray(self.chance.normal(0, 0.5, shape), np.float32))
 
     def positive(self, *shape: int) -> Value:
         return self.const(self.chance.uniform(0.5, 2.0, shape).astype(np.float32))

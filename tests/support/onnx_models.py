@@ -45,7 +45,7 @@ def one_node(
             given.append(helper.make_tensor_value_info(f"x{i}", kind, array.shape))
             values[f"x{i}"] = array
         else:
-            initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), f"x{i}"))
+            initializers.append(numpy_helper.from_array(np.array(array, order="C"), f"x{i}"))
     made = [f"y{i}" for i in range(outputs)]
     node = helper.make_node(op_type, names, made, name="node", **attributes)
     results = [helper.make_tensor_value_info(y, TensorProto.FLOAT, None) for y in made]
