@@ -74,10 +74,12 @@ class KernelPrinter:
             lines[-1] += " */"
         lines.append(f"{qualifier} {result} {f.name}({', '.join(params) or 'void'})")
         lines.append("{")
-        lines += _indent(self._body(f.body))
+        body = list(_indent(self._body(f.body)))
         if f.result is not None:
-            lines.append(f"    return {self._expr(f.result)[0]};")
-        lines.append("}")
+            body.append(f"    return {self._expr(f.result)[0]};")
+        used = set(re.findall(r"\w+", "\n".join(body)))
+        lines += [f"    (void){b.name};" for b in f.buffers if b.name not in used]  # a window all in the padding
+        lines += [*body, "}"]
         return lines
 
     # statements

@@ -14,10 +14,11 @@ import pytest
 from compiler import emit
 from compiler.emit.literals import number
 from compiler.graph.graph import Graph, Value
-from compiler.graph.types import TensorType
+from compiler.graph.types import TensorType, fill
 from compiler.lower import lower
 from compiler.ops.activations import Clip, HardSwish, Relu
 from compiler.ops.arithmetic import Add, Mul
+from compiler.ops.conv import Conv
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.program import Program
@@ -252,3 +253,15 @@ def test_a_scalar_model(tmp_path: Path) -> None:
     p = program(b.graph(b.add(Relu(), x)))
     arena = load(new_arena(p), p.inputs, {"x": np.array(-3, np.float32)})
     assert fetch(run_in_c(p, arena, tmp_path).copy(), p.outputs[0]) == 0
+
+
+def test_an_operand_that_does_not_count_gives_no_warning(tmp_path: Path) -> None:
+    """Every window of this convolution lies in the padding: the result is the bias."""
+    b = Build()
+    op = Conv((1, 1), (0, 1, 0, 1), (1, 2), groups=2)
+    x = b.input(1, 2, 3, 1)
+    w, bias = b.const(fill(0.5, "float32", (2, 1, 1, 2))), b.random(2)
+    p = program(b.graph(b.add(op, x, w, bias)))
+    arena = load(new_arena(p), p.inputs, {"x0": np.ones((1, 2, 3, 1), np.float32)})
+    got = fetch(run_in_c(p, arena, tmp_path).copy(), p.outputs[0])
+    assert (got == b.constants[bias.name].reshape(1, 2, 1, 1)).all()

@@ -18,8 +18,11 @@ FEATURES = frozenset({"fpu32", "dsp"})
 
 
 @st.composite
-def graph_of(draw: Draw, op: Op, x: Shape, known: list[Shape | None], y: Shape, layout: Layout, out: Layout) -> Case:
-    """Weights are constants, the tail's operands may be either; `layout` is the input's, `out` the result's."""
+def graph_of(
+    draw: Draw, op: Op, x: Shape, known: list[Shape | None], y: Shape, layout: Layout, out: Layout, residual: bool
+) -> Case:
+    """Weights are constants, the tail's operands may be either; `layout` is the input's, `out` the result's. With
+    `residual` the tail has an operand of the result's shape."""
     values: list[Value | None] = [Value("x", TensorType.of("float32", x, layout))]
     inputs: dict[str, Array] = {"x": draw(arrays(x))}
     constants: dict[str, Array] = {}
@@ -32,11 +35,12 @@ def graph_of(draw: Draw, op: Op, x: Shape, known: list[Shape | None], y: Shape, 
             array = fill(array.reshape(-1)[0], "float32", shape)
         constants[name] = array
         values.append(Value(name, TensorType.of("float32", shape)))
-    if draw(st.integers(0, 3)):
-        more = draw(st.integers(0, 2))
+    if residual or draw(st.integers(0, 3)):
+        more = draw(st.integers(1 if residual else 0, 2))
         op = dataclasses.replace(op, tail=draw(maps(1 + more, 3)))  # type: ignore[call-arg]
         for i in range(more):
             kind = draw(st.sampled_from(["whole", "whole", "whole", "one", "channel", "constant", "fill"]))
+            kind = "whole" if residual and i == 0 else kind
             name, shape, order = f"r{i}", y, out
             if kind == "one":
                 shape, order = (1,) * len(y), Layout.row_major(len(y))
@@ -57,7 +61,7 @@ def graph_of(draw: Draw, op: Op, x: Shape, known: list[Shape | None], y: Shape, 
 
 
 @st.composite
-def convolution(draw: Draw, kind: str) -> Case:
+def convolution(draw: Draw, kind: str, residual: bool) -> Case:
     """`kind`: direct, pointwise, planar, depthwise, or line (one-dimensional)."""
     n = 1 if kind == "line" else 2
     g: dict[str, Any] = draw(windows(n))
@@ -77,23 +81,20 @@ def convolution(draw: Draw, kind: str) -> Case:
     y = op.infer(TensorType.of("float32", x), TensorType.of("float32", w)).shape
     known = [w, (outputs,) if draw(st.booleans()) else None]
     layout = Layout.row_major(n + 2) if kind == "planar" else Layout.channels_last(n + 2)
-    return draw(graph_of(op, x, known, y, layout, Layout.channels_last(n + 2)))
+    return draw(graph_of(op, x, known, y, layout, Layout.channels_last(n + 2), residual))
 
 
 @st.composite
-def dense(draw: Draw) -> Case:
+def dense(draw: Draw, residual: bool) -> Case:
     lead = draw(st.sampled_from([(1,), (), (2,), (5,), (2, 3), (7,)]))
     inputs, outputs = draw(st.integers(1, 19)), draw(st.sampled_from([1, 2, 3, 4, 7, 8, 9, 12, 17]))
     known = [(outputs, inputs), (outputs,) if draw(st.booleans()) else None]
     row_major = Layout.row_major(len(lead) + 1)
-    return draw(graph_of(Dense(), (*lead, inputs), known, (*lead, outputs), row_major, row_major))
+    return draw(graph_of(Dense(), (*lead, inputs), known, (*lead, outputs), row_major, row_major, residual))
 
 
-KINDS = {
-    "direct": lambda: convolution("direct"),
-    "pointwise": lambda: convolution("pointwise"),
-    "planar": lambda: convolution("planar"),
-    "line": lambda: convolution("line"),
-    "depthwise": lambda: convolution("depthwise"),
-    "dense": dense,
-}
+KINDS = ("direct", "pointwise", "planar", "line", "depthwise", "dense")
+
+
+def nodes(kind: str, residual: bool = False) -> st.SearchStrategy[Case]:
+    return dense(residual) if kind == "dense" else convolution(kind, residual)

@@ -18,7 +18,7 @@ from compiler.lower import lower_planned
 from compiler.memory.lifetimes import liveness
 from compiler.memory.planner import Plan
 from compiler.program import Program
-from tests.kernels.geometry import FEATURES, KINDS
+from tests.kernels.geometry import FEATURES, KINDS, nodes
 from tests.ops.test_lowering import check_in_c, expect_close
 from tests.support.engines import fetch, interpret, load, new_arena, same_bits
 from tests.support.op_cases import Case, examples
@@ -59,7 +59,7 @@ def test_tuned_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
     @examples(18)
     @given(st.data())
     def law(data: st.DataObject) -> None:
-        drawn = data.draw(KINDS[kind]())
+        drawn = data.draw(nodes(kind))
         found = offered(drawn, data.draw(st.sampled_from(["balanced", "speed", "size", "ram"])))
         if not found:
             return
@@ -99,7 +99,7 @@ def test_overlap_at_the_declared_distances(kind: str) -> None:
     @examples(30)
     @given(st.data())
     def law(data: st.DataObject) -> None:
-        drawn = data.draw(KINDS[kind]())
+        drawn = data.draw(nodes(kind, data.draw(st.booleans())))
         found = offered(drawn)
         if not found:
             return
@@ -144,12 +144,12 @@ def test_closer_than_declared_is_wrong(way: str) -> None:
                 return True
         return False
 
-    find(KINDS["direct"](), breaks, settings=settings(max_examples=200, derandomize=True, database=None))
+    find(nodes("direct"), breaks, settings=settings(max_examples=200, derandomize=True, database=None))
 
 
 def test_the_generic_loops_are_always_offered() -> None:
     @examples(10)
-    @given(KINDS["direct"]())
+    @given(nodes("direct"))
     def law(drawn: Case) -> None:
         situation = Situation(drawn.graph, frozenset(), "balanced")
         assert [s.name for s in candidates(drawn.node, situation)] == ["generic"]

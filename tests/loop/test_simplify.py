@@ -149,8 +149,9 @@ def test_integer_expressions_in_c(tmp_path: Path) -> None:
     def collect(data: st.DataObject, kind: Type) -> None:
         simple, _ = data.draw(trees(kind, 3))
         if set(NAMES) <= names_in(simple):
+            drawn: list[float] = [data.draw(extremes(kind)) for _ in NAMES]
             functions.append(scalar_kernel(kind, simple))
-            values.append([data.draw(extremes(kind)) for _ in NAMES])
+            values.append(drawn)
 
     collect()
     for kind in (I8, I16, I32, I64, U8, U16, U32):  # every operation by itself, with extreme operands
