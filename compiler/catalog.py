@@ -14,7 +14,11 @@ from pydantic import BaseModel, Field
 from compiler.options import CompileOptions, Emitter, Objective, Precision
 from compiler.version import VERSION
 
-_LANGUAGES = {"c": ("C99", "Plain C99: no libraries, no heap, no operating system.")}
+_LANGUAGES = {
+    "c": ("C99", "Plain C99: no libraries, no heap, no operating system."),
+    "cpp": ("C++17", "A header and a source with sizes in the types: no heap, no exceptions, no RTTI."),
+    "llvm": ("LLVM IR", "Readable IR and an object file, made without a compiler installed."),
+}
 _ARITHMETIC = {"float32": ("float32", "Single-precision floating point, as the model was trained.")}
 _OBJECTIVES = {
     "balanced": ("Balanced", "Fast code of reasonable size."),

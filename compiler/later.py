@@ -13,30 +13,21 @@ CODE = "E1010"
 OPTIONS: dict[str, str] = {
     "calibration": "calibration data for int8",
     "labels": "measuring accuracy on labelled data",
-    "board": "boards with their clocks and memories",
     "rounding": "the rounding of int8 arithmetic",
-    "pack": "pack formats beside the CMake library",
-    "threads": "threads on host targets",
-    "debug": "debug builds",
-    "kernel_dir": "kernels of your own",
     "source": "architectures given as source code",
 }
 # (option, value) -> what it will do.
 VALUES: dict[tuple[str, str], str] = {
-    ("emit", "cpp"): "C++ as output",
-    ("emit", "llvm"): "LLVM IR as output",
     ("precision", "int8"): "int8 arithmetic",
     ("precision", "int8-weights"): "int8 weights",
 }
 VERBS: dict[str, str] = {
-    "run": "running the compiled kernels on this computer",
     "compare": "comparing two reports layer by layer",
     "convert": "the graph as a file",
     "optimize": "running single passes on a graph file",
     "verify": "comparing two graph files",
     "quantize": "quantisation",
     "tune": "measuring schedules",
-    "boards": "the table of boards",
     "replay": "running a dump again",
     "backup": "copying the service's data",
     "restore": "bringing a copy back",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Emitter = Literal["c"]
+Emitter = Literal["c", "cpp", "llvm"]
 Precision = Literal["float32"]
 Objective = Literal["balanced", "speed", "size", "ram"]
 
@@ -31,6 +31,9 @@ class CompileOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str = Field("cortex-m4", description="The processor to compile for; `deepmetal targets` lists them.")
+    board: str | None = Field(
+        None, description="A board from `deepmetal boards`: brings target, clock, and flash and RAM as budgets."
+    )
     emit: Emitter = Field("c", description="The language of the generated source.")
     precision: Precision = Field("float32", description="The arithmetic of the generated code.")
     optimize: Objective = Field("balanced", description="What to favour when a choice trades one cost for another.")
@@ -46,6 +49,12 @@ class CompileOptions(BaseModel):
         "auto", description="Weights as C arrays, or as a binary file; auto: a file when they exceed 1 MiB."
     )
     compiler: Literal["auto", "gcc", "clang"] = Field("auto", description="The C compiler; auto: the target's best.")
+    opt_level: Literal["auto", "0", "1", "2", "3", "s"] = Field(
+        "auto", description="The compiler's optimisation level, also llvmlite's; auto follows --optimize."
+    )
+    debug: bool = Field(False, description="A debug build: no optimisation, debug information, assertions.")
+    threads: int = Field(1, ge=1, le=64, description="Threads for large loops (OpenMP), on targets with one.")
+    pack: str | None = Field(None, description="Adds the model as a package for a build system; `deepmetal packs`.")
     budget: dict[Literal["flash", "ram", "latency"], float] = Field(
         default_factory=dict, description="Upper bounds: flash and ram in bytes, latency in milliseconds."
     )

@@ -63,7 +63,8 @@ class Totals(Part):
     ram: RamTotals
     instructions: int | None = Field(None, description="from entry to return of model_run, of the object in the zip")
     cycles: int | None = None
-    cycles_error_percent: float | None = None
+    cycles_error_percent: float | None = Field(None, description="the cycle model's worst error on its references")
+    cycles_model: str | None = Field(None, description="core and memory that cycles are for, and 'uncalibrated' if so")
     latency_ms: float | None = None
     clock_mhz: float | None = None
 
@@ -95,6 +96,8 @@ class Layer(Part):
     ram_live: int = Field(description="bytes of the arena alive while the layer runs")
     instructions: int | None = None
     cycles: int | None = None
+    latency_ms: float | None = Field(None, description="cycles at the board's clock")
+    mix: dict[str, int] | None = Field(None, description="executed instructions by class: load, store, multiply, ...")
     kernel: str = Field(description="the generated function")
     schedule: str = Field(description="how the kernel runs, e.g. direct 2x8")
     error: LayerError | None = None
@@ -136,11 +139,35 @@ class Validation(Part):
 
 
 class BoardFit(Part):
+    """How the model fits a board; below zero is what is missing."""
+
     name: str
-    fits: bool
-    flash_free: int
-    ram_free: int
+    fits: bool | None = Field(description="null when the board's flash or RAM is not known")
+    flash_free: int | None
+    ram_free: int | None
     latency_ms: float | None = None
+    title: str = ""
+    vendor: str = ""
+    clock_mhz: float | None = None
+    verified: bool = Field(True, description="false: the board's figures have no checked source")
+
+
+class MapSymbol(Part):
+    name: str
+    address: int
+    size: int
+    layer: str = Field("", description="the first layer that uses it")
+
+
+class MapSection(Part):
+    """A part of the linked program, to scale: what lies in flash and what in RAM."""
+
+    name: str
+    kind: Literal["code", "weights", "other", "arena", "static"]
+    region: Literal["flash", "ram"]
+    address: int
+    size: int
+    symbols: list[MapSymbol] = Field(default_factory=list, description="the largest first; small ones are left out")
 
 
 class Accuracy(Part):
@@ -164,6 +191,7 @@ class Report(Part):
     validation: Validation | None = Field(None, description="null when the emulator was not run")
     accuracy: Accuracy | None = None
     boards: list[BoardFit] = Field(default_factory=list)
+    sections: list[MapSection] = Field(default_factory=list, description="empty where no firmware is linked")
     timings: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list, description="what a reader should know about these numbers")
 

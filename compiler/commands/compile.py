@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compiler.report import Report
 
 # Options of the command line that are no options of a compilation.
-_OURS = frozenset({"model", "out", "json", "keep_build", "vectors", "command", "no_run", "verb"})
+_OURS = frozenset({"model", "out", "json", "keep_build", "vectors", "kernel_dir", "command", "no_run", "verb"})
 
 
 def register(subparsers: Any) -> None:
@@ -54,6 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--" + name.replace("_", "-"), default=None, help=(text + shown), **changes)
 
     flag("target", metavar="NAME")
+    flag("board", metavar="NAME")
     flag("emit", choices=("c", "cpp", "llvm"))
     flag("precision", choices=("float32", "int8", "int8-weights"))
     flag("optimize", choices=get_args(Objective))
@@ -63,9 +64,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     flag("arena", choices=("static", "caller"))
     flag("weights", choices=("auto", "array", "incbin"))
     flag("compiler", choices=("auto", "gcc", "clang"))
+    flag("opt_level", choices=("auto", "0", "1", "2", "3", "s"))
+    flag("debug", action="store_true")
+    flag("threads", metavar="N", type=int)
+    flag("pack", metavar="FORMAT")
     flag("budget", metavar="flash=256KiB,ram=64KiB,latency=20ms", type=typed(parse_budget))
     flag("softmax", action="store_true")
     parser.add_argument("--vectors", metavar="FILE.npz", type=Path, help="validate with these inputs, by input name")
+    parser.add_argument(
+        "--kernel-dir", metavar="DIR", type=Path, help="C kernels of your own that replace ours by name"
+    )
     parser.add_argument("--vector-count", metavar="N", type=int, help=fields["vectors"].description)
     parser.add_argument("--no-run", action="store_true", help="build only: nothing is run, counted or compared")
 
@@ -76,12 +84,7 @@ def add_later(parser: argparse.ArgumentParser) -> None:
     shapes: dict[str, Setting] = {
         "calibration": {"metavar": "FILE"},
         "labels": {"metavar": "FILE"},
-        "board": {"metavar": "NAME"},
-        "pack": {"metavar": "FORMAT"},
         "rounding": {"choices": ("single", "double")},
-        "threads": {"metavar": "N", "type": int},
-        "debug": {"action": "store_true"},
-        "kernel_dir": {"metavar": "DIR"},
     }
     for name, shape in shapes.items():
         group.add_argument("--" + name.replace("_", "-"), help=f"later: {OPTIONS[name]}", **shape)
@@ -91,6 +94,7 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
     """The options, checked. Raises E1010 for a later version's, E1002 for a bad value."""
     given: Setting = {k: v for k, v in vars(args).items() if k not in _OURS and v is not None}
     given["softmax"] = bool(given.get("softmax"))
+    given["debug"] = bool(given.get("debug"))
     refuse_later(given)
     given = {name: value for name, value in given.items() if name not in OPTIONS}
     if "shape" in given:

@@ -17,6 +17,7 @@ from compiler.options import CompileOptions
 from compiler.targets.base import Region, Target
 from compiler.toolchain.archive import archive
 from compiler.toolchain.compiler import Compiler, compile_c
+from compiler.toolchain.languages import ObjectBuild, build_object
 from compiler.toolchain.link import link
 from compiler.toolchain.run import FAILED
 from compiler.toolchain.select import select
@@ -73,15 +74,14 @@ def build(
     `extra_flags` go to every compilation and to the link, e.g. `-fsanitize=address` on the host.
     """
     compiler = select(target, options.compiler)
-    flags = (*compiler.flags(options.optimize), *extra_flags)
     for path, data in sources.items():
         (workdir / path).parent.mkdir(parents=True, exist_ok=True)
         (workdir / path).write_bytes(data)
     object_path = f"lib/{target.name}/{program.name}.o"
-    _compile_model(compiler, program.name, object_path, flags, workdir)
+    made = _compile_model(program.name, target, compiler, options, object_path, workdir, extra_flags)
     data = (workdir / object_path).read_bytes()
     if trace is not None:
-        trace.log(f"{compiler.label} {compiler.tool.version} {' '.join(flags)}: {len(data)} bytes")
+        trace.log(f"{made.compiler} {made.version} {' '.join(made.flags)}: {len(data)} bytes")
 
     header = sources.get(f"include/{program.name}.h", b"").decode()
     predict = predict_shape(program.name, header)
@@ -99,22 +99,30 @@ def build(
         object=data,
         library=archive({f"{program.name}.o": data}),
         sizes=sizes,
-        compiler=compiler.label,
-        compiler_version=compiler.tool.version,
-        flags=flags,
+        compiler=made.compiler,
+        compiler_version=made.version,
+        flags=made.flags,
         harness=harness,
         predicts=predict is not None,
     )
 
 
-def _compile_model(compiler: Compiler, name: str, output: str, flags: tuple[str, ...], workdir: Path) -> None:
+def _compile_model(
+    name: str,
+    target: Target,
+    compiler: Compiler,
+    options: CompileOptions,
+    output: str,
+    workdir: Path,
+    extra_flags: tuple[str, ...],
+) -> ObjectBuild:
     try:
-        compile_c(compiler, f"src/{name}.c", output, flags=flags, workdir=workdir, include=("include", "src"))
+        return build_object(name, target, compiler, options, output, workdir, extra_flags)
     except ToolError as error:
         if error.code != FAILED or " error: " not in error.facts.get("it said", ""):
             raise  # out of memory, killed: not the source's fault
         facts = {"compiler": f"{compiler.label} {compiler.tool.version}", **error.facts}
-        raise CompilerBug(REJECTED, "the C compiler rejects the generated code", facts=facts) from error
+        raise CompilerBug(REJECTED, "the compiler rejects the generated code", facts=facts) from error
 
 
 def predict_shape(name: str, header: str) -> tuple[int, int, int] | None:

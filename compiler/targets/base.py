@@ -67,6 +67,21 @@ class Region:
 
 
 @dataclass(frozen=True)
+class FlashTiming:
+    """How a board's flash slows the core down. The defaults are those of memory as fast as the core, as in QEMU.
+
+    `wait_states` are extra cycles of each read of `line_bytes`; `prefetch` reads the next line ahead. Caches lie
+    between flash and core; `icache_bytes` and `dcache_bytes` are 0 where there is none.
+    """
+
+    wait_states: int = 0
+    line_bytes: int = 16
+    prefetch: bool = False
+    icache_bytes: int = 0
+    dcache_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Timer:
     """A 32-bit timer of the emulated board that counts down, one count per tick of `hertz`.
 

@@ -23,4 +23,4 @@ def clang(target: Target) -> Compiler:
     tool = require("clang", f"building for {target.name}")
     triple = (f"--target={target.llvm.triple}",) if target.llvm.triple else ()
     cpu = (f"-mcpu={target.llvm.cpu}",) if target.llvm.cpu else ()
-    return Compiler("clang", tool, (*triple, *cpu, *target.clang.machine.split()), OPTIMIZE)
+    return Compiler("clang", tool, (*triple, *cpu, *target.clang.machine.split()), OPTIMIZE, "clang++")

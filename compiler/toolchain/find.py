@@ -23,6 +23,7 @@ def _llvm(name: str) -> tuple[str, ...]:
 # Names under which a tool is looked for; a tool that is not listed goes by its own name.
 NAMES: dict[str, tuple[str, ...]] = {
     "clang": _llvm("clang"),
+    "clang++": _llvm("clang++"),
     "ld.lld": _llvm("ld.lld"),
     "llvm-objdump": _llvm("llvm-objdump"),
 }

@@ -24,4 +24,4 @@ OPTIMIZE: dict[Objective, tuple[str, ...]] = {
 def gcc(target: Target) -> Compiler:
     """The target's gcc; a ToolError when it is not installed."""
     tool = require(target.gcc.program("gcc"), f"building for {target.name}")
-    return Compiler("gcc", tool, tuple(target.gcc.machine.split()), OPTIMIZE)
+    return Compiler("gcc", tool, tuple(target.gcc.machine.split()), OPTIMIZE, target.gcc.program("g++"))

@@ -216,7 +216,7 @@ def test_tables_align() -> None:
 
 def test_the_catalogue_has_a_text_for_every_choice() -> None:
     known = catalog()
-    assert [e.name for e in known.emitters] == ["c"]
+    assert [e.name for e in known.emitters] == ["c", "cpp", "llvm"]
     assert [p.name for p in known.precisions] == ["float32"]
     assert [o.name for o in known.optimize] == ["balanced", "speed", "size", "ram"]
     assert all(c.title and c.description for c in (*known.emitters, *known.precisions, *known.optimize))
