@@ -64,7 +64,7 @@ class Totals(Part):
     instructions: int | None = Field(None, description="from entry to return of model_run, of the object in the zip")
     cycles: int | None = None
     cycles_error_percent: float | None = Field(None, description="the cycle model's worst error on its references")
-    cycles_model: str | None = Field(None, description="core and memory that cycles are for, and 'uncalibrated' if so")
+    cycles_model: str = Field("", description="core and memory that cycles are for; says so when uncalibrated")
     latency_ms: float | None = None
     clock_mhz: float | None = None
 
