@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,16 +94,9 @@ class Machine:
                 case Let(var, value) | Assign(var, value):
                     self.vars[var.name] = self.eval(value)
                 case Store(buffer, index, value):
-                    memory = self.memory[buffer.name]
-                    place = memory.at(int(self.eval(index)))
-                    stored = self.eval(value)
-                    if value.type.lanes > 1:
-                        memory.at(int(self.eval(index)) + value.type.lanes - 1)
-                        memory.array[place : place + value.type.lanes] = stored
-                    else:
-                        memory.array[place] = stored
-                    if self.watch:
-                        self.watch("store", memory.root, place)
+                    memory, stored = self.memory[buffer.name], self.eval(value)
+                    places = self.touch("store", memory, index, value.type.lanes)
+                    memory.array[places] = stored
                 case Window(buffer, base, offset):
                     memory = self.memory[base.name]
                     self.memory[buffer.name] = memory.moved(int(self.eval(offset)))
@@ -114,33 +108,42 @@ class Machine:
                 case _:
                     raise TypeError(f"no meaning for {s}")
 
+    def touch(self, how: str, memory: Memory, index: Expr, lanes: int) -> slice:
+        """The elements of an access, checked and told to the watcher."""
+        first = int(self.eval(index))
+        place = memory.at(first)
+        memory.at(first + lanes - 1)
+        if self.watch:
+            for lane in range(lanes):
+                self.watch(how, memory.root, place + lane)
+        return slice(place, place + lanes)
+
     def eval(self, e: Expr) -> Scalar:
         match e:
             case Const(value, kind):
-                return np.dtype(kind.numpy).type(value)
+                one = np.dtype(kind.numpy).type(value)
+                return np.full(kind.lanes, one) if kind.lanes > 1 else one
             case Var(name):
                 return self.vars[name]
             case Load(buffer, index, kind):
                 memory = self.memory[buffer.name]
-                place = memory.at(int(self.eval(index)))
-                if self.watch:
-                    self.watch("load", memory.root, place)
-                if kind.lanes > 1:
-                    memory.at(int(self.eval(index)) + kind.lanes - 1)
-                    return memory.array[place : place + kind.lanes].copy()
-                return memory.array[place]
+                places = self.touch("load", memory, index, kind.lanes)
+                return memory.array[places].copy() if kind.lanes > 1 else memory.array[places.start]
             case Binary(op, a, b):
-                return arithmetic(op, self.eval(a), self.eval(b), e.type)
+                return by_lane(partial(arithmetic, op, kind=e.type.scalar), e.type, self.eval(a), self.eval(b))
             case Unary(op, a):
-                return unary(op, self.eval(a), e.type)
+                return by_lane(partial(unary, op, kind=e.type.scalar), e.type, self.eval(a))
             case Compare(op, a, b):
-                return np.bool_(_COMPARE[op](self.eval(a), self.eval(b)))
+                return by_lane(_COMPARE[op], e.type, self.eval(a), self.eval(b))
+            case Select(condition, a, b) if e.type.lanes > 1:
+                return np.where(self.eval(condition), self.eval(a), self.eval(b))
             case Select(condition, a, b):
                 return self.eval(a) if self.eval(condition) else self.eval(b)
             case Cast(a, kind):
-                return cast(self.eval(a), kind)
+                return by_lane(partial(cast, kind=kind.scalar), kind, self.eval(a))
             case Bitcast(a, kind):
-                return np.asarray(self.eval(a)).view(kind.numpy)[()]
+                bits = np.asarray(self.eval(a)).view(kind.numpy)
+                return bits if kind.lanes > 1 else bits[()]
             case Splat(a, kind):
                 return np.full(kind.lanes, self.eval(a))
             case Invoke(function, args):
@@ -150,14 +153,21 @@ class Machine:
         raise TypeError(f"no meaning for {e}")
 
 
-_COMPARE: dict[str, Callable[[Scalar, Scalar], bool]] = {
-    "lt": lambda a, b: bool(a < b),
-    "le": lambda a, b: bool(a <= b),
-    "gt": lambda a, b: bool(a > b),
-    "ge": lambda a, b: bool(a >= b),
-    "eq": lambda a, b: bool(a == b),
-    "ne": lambda a, b: bool(a != b),
+_COMPARE: dict[str, Callable[[Scalar, Scalar], np.bool_]] = {
+    "lt": lambda a, b: np.bool_(a < b),
+    "le": lambda a, b: np.bool_(a <= b),
+    "gt": lambda a, b: np.bool_(a > b),
+    "ge": lambda a, b: np.bool_(a >= b),
+    "eq": lambda a, b: np.bool_(a == b),
+    "ne": lambda a, b: np.bool_(a != b),
 }
+
+
+def by_lane(meaning: Callable[..., Scalar], kind: Type, *operands: Scalar) -> Scalar:
+    """A scalar meaning, applied to the operands or to each of their lanes."""
+    if kind.lanes == 1:
+        return meaning(*operands)
+    return np.array([meaning(*lane) for lane in zip(*operands, strict=True)], kind.numpy)
 
 
 def arithmetic(op: BinaryOp, a: Scalar, b: Scalar, kind: Type) -> Scalar:

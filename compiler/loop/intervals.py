@@ -27,8 +27,8 @@ class Ranges:
 
     def exact(self, e: Expr) -> Interval:
         """The same for the last operation without wrapping: when it fits the type, nothing wraps."""
-        if e.type.is_float:
-            return (0, 0)
+        if e.type.is_float or e.type.lanes > 1:
+            return (0, 0) if e.type.is_float else _whole(e.type)
         match e:
             case Const(value):
                 return int(value), int(value)

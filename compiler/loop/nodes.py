@@ -2,7 +2,8 @@
 
 Every operation is total and has one result, given by `interp.py`: integers wrap, a shift counts modulo the width,
 a float to integer cast truncates and saturates (NaN becomes 0), integer division by zero gives 0. Floats are IEEE
-without contraction. Index arithmetic is int32.
+without contraction. Index arithmetic is int32. On vectors every operation works lane by lane: comparing two gives a
+vector of i1, which is what a `Select` of vectors takes; a `Load` or `Store` of a vector touches consecutive elements.
 
     Expr  Const Var Load Binary Unary Compare Cast Bitcast Select Splat Apply Invoke
     Stmt  For If Let Assign Store Call Window Comment
@@ -41,6 +42,9 @@ class Type:
     @property
     def scalar(self) -> Type:
         return Type(self.kind, self.bits)
+
+    def of_lanes(self, lanes: int) -> Type:
+        return Type(self.kind, self.bits, lanes)
 
     def __str__(self) -> str:
         return f"{self.kind}{self.bits}" + (f"x{self.lanes}" if self.lanes > 1 else "")
@@ -152,6 +156,8 @@ Operand = Expr | int | float
 
 @dataclass(frozen=True)
 class Const(Expr):
+    """A number; of a vector type, in every lane."""
+
     value: int | float
     type: Type = I32
 
@@ -207,12 +213,15 @@ class Unary(Expr):
 
 @dataclass(frozen=True)
 class Compare(Expr):
-    """i1; false when a float operand is NaN, but for `ne`."""
+    """i1, or as many as the operands have lanes; false when a float operand is NaN, but for `ne`."""
 
     op: CompareOp
     a: Expr
     b: Expr
-    type: Type = I1
+
+    @property
+    def type(self) -> Type:
+        return I1.of_lanes(self.a.type.lanes)
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,7 @@ class Cast(Expr):
 
 @dataclass(frozen=True)
 class Bitcast(Expr):
-    """The same bits as another type of the same width."""
+    """The same bits as another type of the same width and number of lanes."""
 
     a: Expr
     type: Type = I32
@@ -234,6 +243,8 @@ class Bitcast(Expr):
 
 @dataclass(frozen=True)
 class Select(Expr):
+    """`a` where the condition is true; for vectors it has as many lanes as they."""
+
     condition: Expr
     a: Expr
     b: Expr

@@ -11,7 +11,7 @@ from compiler.loop.nodes import Binary, BinaryOp, Const, Expr, Type
 def binary(op: BinaryOp, a: Expr, b: Expr) -> Expr:
     """`a op b`, simplified. Both sides have the same type."""
     assert a.type == b.type, f"{op} of {a.type} and {b.type}"
-    if a.type.is_float or a.type.bits == 1:
+    if a.type.is_float or a.type.bits == 1 or a.type.lanes > 1:
         return Binary(op, a, b)
     if isinstance(a, Const) and isinstance(b, Const):
         return Const(fold(op, int(a.value), int(b.value), a.type), a.type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.errors import CompilerBug
 from compiler.loop.nodes import (
+    I1,
     Apply,
     Assign,
     Binary,
@@ -55,7 +56,7 @@ class _Checker:
                     self.expect(step != 0, "a loop does not advance")
                     self.body(inner, {**scope, var.name: var.type}, buffers)
                 case If(condition, then, otherwise):
-                    self.expect(self.expr(condition, scope, buffers).bits == 1, "a condition is not i1")
+                    self.expect(self.expr(condition, scope, buffers) == I1, "a condition is not i1")
                     self.body(then, scope, buffers)
                     self.body(otherwise, scope, buffers)
                 case Let(var, value):
@@ -98,12 +99,18 @@ class _Checker:
                 same = self.expr(a, scope, buffers) == self.expr(b, scope, buffers)
                 self.expect(same, f"{op} of two types")
             case Select(condition, a, b):
-                self.expect(self.expr(condition, scope, buffers).bits == 1, "a condition is not i1")
+                wanted = I1.of_lanes(a.type.lanes)
+                self.expect(self.expr(condition, scope, buffers) == wanted, f"a condition is not {wanted}")
                 self.expect(self.expr(a, scope, buffers) == self.expr(b, scope, buffers), "select of two types")
-            case Unary(_, a) | Cast(a) | Splat(a):
+            case Unary(_, a):
                 self.expr(a, scope, buffers)
+            case Cast(a, kind):
+                self.expect(self.expr(a, scope, buffers).lanes == kind.lanes, "a cast changes the number of lanes")
+            case Splat(a, kind):
+                self.expect(self.expr(a, scope, buffers) == kind.scalar, f"a splat of {a.type} into {kind}")
             case Bitcast(a, kind):
-                self.expect(self.expr(a, scope, buffers).bits == kind.bits, "a bitcast changes the width")
+                given = self.expr(a, scope, buffers)
+                self.expect((given.bits, given.lanes) == (kind.bits, kind.lanes), "a bitcast changes the width")
             case Invoke(_, args) | Apply(_, args):
                 for arg in args:
                     self.expr(arg, scope, buffers)

@@ -138,18 +138,11 @@ def test_the_report_of_a_failed_comparison_is_printed_too(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--emit", "cpp"),
-        ("--emit", "llvm"),
         ("--precision", "int8"),
         ("--precision", "int8-weights"),
         ("--calibration", "c.npz"),
         ("--labels", "l.npy"),
-        ("--board", "nucleo"),
         ("--rounding", "single"),
-        ("--pack", "arduino"),
-        ("--threads", "2"),
-        ("--debug",),
-        ("--kernel-dir", "k"),
     ],
 )
 def test_what_a_later_version_brings_is_refused_and_named(
