@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from compiler import catalog as compiler_catalog
 from compiler.errors import ModelError
+from compiler.options import CompileOptions
 from server.codes import UNKNOWN_TARGET
+from server.forms import MAX_SPREAD
 from server.samples import samples
 from server.schemas import Catalog, Limits
 from server.settings import Settings
@@ -20,19 +22,19 @@ def read(settings: Settings) -> Catalog:
         emitters=known.emitters,
         precisions=known.precisions,
         optimize=known.optimize,
-        limits=Limits(upload_bytes=int(settings.max_upload), job_seconds=settings.job_seconds),
+        limits=Limits(upload_bytes=int(settings.max_upload), job_seconds=settings.job_seconds, compilations=MAX_SPREAD),
         samples=samples(),
         options=known.options,
     )
 
 
-def check_target(name: str) -> None:
-    """An unknown target is refused before anything is stored."""
+def check(options: CompileOptions) -> None:
+    """What the catalogue does not know is refused before anything is stored."""
     known = [target.name for target in compiler_catalog.targets()]
-    if name not in known:
+    if options.target not in known:
         raise ModelError(
             UNKNOWN_TARGET,
-            f"unknown target {name[:64]!r}",
+            f"unknown target {options.target[:64]!r}",
             where="options.target",
             facts={"targets": ", ".join(known)},
             help="GET /api/v1/catalog describes each of them.",

@@ -104,10 +104,7 @@ def install(app: FastAPI) -> None:
 
     async def ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, DeepMetalError)
-        status = 422 if error.kind in ("model", "budget") else 500
-        return Problem(
-            status, error.code, error.title, where=error.where, facts=error.facts, help=error.help
-        ).response()
+        return from_compiler(error).response()
 
     async def database(_: Request, error: Exception) -> Response:
         log.warning("database unavailable: %s", error)
@@ -123,6 +120,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DeepMetalError, ours)
     app.add_exception_handler(OperationalError, database)
     app.add_exception_handler(Exception, bug)
+
+
+def from_compiler(error: DeepMetalError) -> Problem:
+    """An error of the compiler: the request's fault, or the service's."""
+    status = 422 if error.kind in ("model", "budget") else 500
+    return Problem(status, error.code, error.title, where=error.where, facts=error.facts, help=error.help)
 
 
 def from_validation(errors: Any, code: str = INVALID_REQUEST, prefix: str = "") -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,16 +13,17 @@ from typing import IO, Annotated, Any
 from fastapi import File, Form, UploadFile
 from pydantic import ValidationError
 
+from compiler.errors import ModelError
 from compiler.options import CompileOptions
-from server.codes import DISK_FULL, INVALID_OPTION, LATER, UNKNOWN_MODEL
+from server.codes import DISK_FULL, INVALID_OPTION, LATER, UNKNOWN_MODEL, UNKNOWN_TARGET
 from server.deps import Service
-from server.errors import Problem, from_validation, invalid
+from server.errors import Problem, from_compiler, from_validation, invalid
 from server.jobs import Model, User
 from server.models import StoredModel
 from server.samples import sample_path
 
 SPREAD = ("target", "emit", "precision")  # a list of these means one compilation for each
-MAX_SPREAD = 32
+MAX_SPREAD = 64  # compilations of one request: every target in every language
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 ModelFile = Annotated[UploadFile | None, File(description="The model file.")]
@@ -86,8 +88,8 @@ def check_space(parts: Service) -> None:
         )  # fmt: skip
 
 
-def read_options(text: str, check_target: Callable[[str], None]) -> list[dict[str, Any]]:
-    """One set of canonical options for each combination of targets, emitters and precisions."""
+def read_options(text: str, check: Callable[[CompileOptions], None]) -> list[dict[str, Any]]:
+    """One set of canonical options for each combination of targets, emitters and precisions; all of them are good."""
     try:
         given = json.loads(text or "{}")
         json.dumps(given, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half characters
@@ -96,10 +98,20 @@ def read_options(text: str, check_target: Callable[[str], None]) -> list[dict[st
     if not isinstance(given, dict):
         raise invalid("options", "a JSON object is expected")
     axes = {name: _several(name, given.pop(name)) for name in SPREAD if name in given}
+    count = math.prod(map(len, axes.values()))
+    if count > MAX_SPREAD:
+        raise invalid("options", f"{count} compilations at once; the limit is {MAX_SPREAD}")
     combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    if len(combinations) > MAX_SPREAD:
-        raise invalid("options", f"{len(combinations)} compilations at once; the limit is {MAX_SPREAD}")
-    return [_canonical({**given, **chosen}, check_target) for chosen in combinations]
+    good: list[dict[str, Any]] = []
+    bad: list[tuple[dict[str, Any], Problem]] = []
+    for chosen in combinations:
+        try:
+            good.append(_canonical({**given, **chosen}, check))
+        except Problem as problem:
+            bad.append((chosen, problem))
+    if bad:
+        raise _all_of(bad, len(combinations))
+    return good
 
 
 def _several(name: str, value: Any) -> Sequence[Any]:
@@ -109,13 +121,28 @@ def _several(name: str, value: Any) -> Sequence[Any]:
     return values
 
 
-def _canonical(given: dict[str, Any], check_target: Callable[[str], None]) -> dict[str, Any]:
+def _canonical(given: dict[str, Any], check: Callable[[CompileOptions], None]) -> dict[str, Any]:
     try:
         options = CompileOptions.model_validate(given)
+        check(options)
     except ValidationError as error:
         raise from_validation(error.errors(), INVALID_OPTION, "options.") from error
-    check_target(options.target)
+    except ModelError as error:
+        raise from_compiler(error) from error
     return options.model_dump(mode="json")
+
+
+def _all_of(bad: Sequence[tuple[dict[str, Any], Problem]], count: int) -> Problem:
+    """The first problem, whose facts name every value of the lists that is at fault, so that one answer is enough."""
+    first = bad[0][1].body
+    if count == 1:
+        return bad[0][1]
+    facts = dict(first.facts) if first.code == UNKNOWN_TARGET else {}
+    for chosen, problem in bad:
+        place = problem.body.where
+        value = chosen.get(place.removeprefix("options."))
+        facts[place if value is None else f"{place}={str(value)[:64]}"] = problem.body.title
+    return Problem(422, first.code, first.title, where=first.where, facts=facts, help=first.help)
 
 
 def display_name(filename: str | None) -> str:

@@ -45,6 +45,9 @@ class Summary(BaseModel):
     max_abs_error: float | None
     validation_passed: bool | None
     latency_ms: float | None
+    cycles: int | None = None
+    cycles_error_percent: float | None = Field(None, description="null beside cycles: the cycle model is uncalibrated")
+    clock_mhz: float | None = None
 
 
 class CompilationPublic(BaseModel):
@@ -142,6 +145,7 @@ class SampleInfo(BaseModel):
 class Limits(BaseModel):
     upload_bytes: int = Field(description="bytes")
     job_seconds: float = Field(description="wall time of one job")
+    compilations: int = Field(description="of one request: targets times emitters times precisions")
 
 
 class Catalog(BaseModel):

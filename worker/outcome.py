@@ -109,6 +109,9 @@ def summary(report: Report) -> Summary:
         max_abs_error=report.validation.max_abs_error if report.validation else None,
         validation_passed=report.validation.passed if report.validation else None,
         latency_ms=totals.latency_ms,
+        cycles=totals.cycles,
+        cycles_error_percent=totals.cycles_error_percent,
+        clock_mhz=totals.clock_mhz,
     )
 
 

@@ -29,11 +29,40 @@ def test_an_upload_is_queued_with_all_options_spelled_out(client: TestClient) ->
 
 def test_lists_of_options_become_several_compilations_of_one_group(client: TestClient) -> None:
     targets = [target["name"] for target in client.get(f"{API}/catalog").json()["targets"]][:2]
-    made = upload(client, options=json.dumps({"target": targets, "emit": ["c"]}))
-    assert [one["target"] for one in made["compilations"]] == targets
+    made = upload(client, options=json.dumps({"target": targets, "emit": ["c", "llvm"]}))
+    wanted = [(target, emit) for target in targets for emit in ("c", "llvm")]
+    assert [(one["target"], one["emit"]) for one in made["compilations"]] == wanted
     assert made["group"]
+    upload(client)  # which is of no group
     listed = client.get(f"{API}/compilations", params={"group": made["group"]}).json()["items"]
     assert {one["id"] for one in listed} == {one["id"] for one in made["compilations"]}
+
+
+def test_a_value_that_is_listed_twice_counts_once(client: TestClient) -> None:
+    made = upload(client, options=json.dumps({"target": ["cortex-m4", "cortex-m4"], "emit": ["c"]}))
+    assert (len(made["compilations"]), made["group"]) == (1, None)
+
+
+def test_a_list_is_refused_as_a_whole_with_every_bad_value_named(client: TestClient) -> None:
+    options = {"target": ["z80", "cortex-m4", "6502"], "emit": ["c", "basic"]}
+    answer = client.post(
+        f"{API}/compilations", files={"model": ("m.onnx", b"x")}, data={"options": json.dumps(options)}
+    )
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["where"]) == (422, "E1001", "options.target")
+    assert problem["facts"]["options.target=6502"] == "unknown target '6502'"
+    assert "options.target=z80" in problem["facts"]
+    assert "options.emit=basic" in problem["facts"]
+    assert "options.target=cortex-m4" not in problem["facts"]
+    assert client.get(f"{API}/compilations").json()["items"] == []
+
+
+def test_one_request_makes_no_more_compilations_than_the_catalogue_says(client: TestClient) -> None:
+    most = client.get(f"{API}/catalog").json()["limits"]["compilations"]
+    options = {"target": [f"t{i}" for i in range(most // 2 + 1)], "emit": ["c", "llvm"]}
+    answer = client.post(f"{API}/compilations", files={"model": ("m", b"x")}, data={"options": json.dumps(options)})
+    assert (answer.status_code, answer.json()["where"]) == (422, "options")
+    assert str(most) in answer.json()["title"]
 
 
 @pytest.mark.parametrize(

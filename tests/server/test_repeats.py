@@ -27,6 +27,19 @@ def test_a_key_is_for_one_request_only(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "E0906")
 
 
+def test_a_repeated_list_creates_nothing_and_another_list_is_another_request(client: TestClient) -> None:
+    key = {"Idempotency-Key": "matrix-3"}
+    options = '{"target": ["cortex-m4", "host"], "emit": ["c", "cpp"]}'
+    first = upload(client, headers=key, options=options)
+    second = upload(client, headers=key, options=options)
+    ids = [one["id"] for one in first["compilations"]]
+    assert (len(set(ids)), first["group"]) == (4, second["group"])
+    assert [one["id"] for one in second["compilations"]] == ids
+    files = {"model": ("net.onnx", b"model")}
+    fewer = client.post(f"{API}/compilations", files=files, data={"options": '{"target": ["host"]}'}, headers=key)
+    assert (fewer.status_code, fewer.json()["code"]) == (422, "E0906")
+
+
 def test_the_same_key_at_once(client: TestClient) -> None:
     def send(_: int) -> str:
         return str(upload(client, headers={"Idempotency-Key": "k"})["id"])

@@ -322,18 +322,42 @@ export interface components {
             /** Quantized */
             quantized: number | null;
         };
-        /** BoardFit */
+        /**
+         * BoardFit
+         * @description How the model fits a board; below zero is what is missing.
+         */
         BoardFit: {
             /** Name */
             name: string;
-            /** Fits */
-            fits: boolean;
+            /**
+             * Fits
+             * @description null when the board's flash or RAM is not known
+             */
+            fits: boolean | null;
             /** Flash Free */
-            flash_free: number;
+            flash_free: number | null;
             /** Ram Free */
-            ram_free: number;
+            ram_free: number | null;
             /** Latency Ms */
             latency_ms: number | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Vendor
+             * @default
+             */
+            vendor: string;
+            /** Clock Mhz */
+            clock_mhz: number | null;
+            /**
+             * Verified
+             * @description false: the board's figures have no checked source
+             * @default true
+             */
+            verified: boolean;
         };
         /** Body_createCompilation */
         Body_createCompilation: {
@@ -845,6 +869,18 @@ export interface components {
             /** Cycles */
             cycles: number | null;
             /**
+             * Latency Ms
+             * @description cycles at the board's clock
+             */
+            latency_ms: number | null;
+            /**
+             * Mix
+             * @description executed instructions by class: load, store, multiply, ...
+             */
+            mix: {
+                [key: string]: number;
+            } | null;
+            /**
              * Kernel
              * @description the generated function
              */
@@ -898,6 +934,53 @@ export interface components {
              * @description wall time of one job
              */
             job_seconds: number;
+            /**
+             * Compilations
+             * @description of one request: targets times emitters times precisions
+             */
+            compilations: number;
+        };
+        /**
+         * MapSection
+         * @description A part of the linked program, to scale: what lies in flash and what in RAM.
+         */
+        MapSection: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "code" | "weights" | "other" | "arena" | "static";
+            /**
+             * Region
+             * @enum {string}
+             */
+            region: "flash" | "ram";
+            /** Address */
+            address: number;
+            /** Size */
+            size: number;
+            /**
+             * Symbols
+             * @description the largest first; small ones are left out
+             */
+            symbols: components["schemas"]["MapSymbol"][];
+        };
+        /** MapSymbol */
+        MapSymbol: {
+            /** Name */
+            name: string;
+            /** Address */
+            address: number;
+            /** Size */
+            size: number;
+            /**
+             * Layer
+             * @description the first layer that uses it
+             * @default
+             */
+            layer: string;
         };
         /** MemoryInfo */
         MemoryInfo: {
@@ -1100,6 +1183,11 @@ export interface components {
             accuracy: components["schemas"]["Accuracy"] | null;
             /** Boards */
             boards: components["schemas"]["BoardFit"][];
+            /**
+             * Sections
+             * @description empty where no firmware is linked
+             */
+            sections: components["schemas"]["MapSection"][];
             /** Timings */
             timings: {
                 [key: string]: number;
@@ -1155,6 +1243,15 @@ export interface components {
             validation_passed: boolean | null;
             /** Latency Ms */
             latency_ms: number | null;
+            /** Cycles */
+            cycles: number | null;
+            /**
+             * Cycles Error Percent
+             * @description null beside cycles: the cycle model is uncalibrated
+             */
+            cycles_error_percent: number | null;
+            /** Clock Mhz */
+            clock_mhz: number | null;
         };
         /** TargetInfo */
         TargetInfo: {
@@ -1228,8 +1325,17 @@ export interface components {
             instructions: number | null;
             /** Cycles */
             cycles: number | null;
-            /** Cycles Error Percent */
+            /**
+             * Cycles Error Percent
+             * @description the cycle model's worst error on its references
+             */
             cycles_error_percent: number | null;
+            /**
+             * Cycles Model
+             * @description core and memory that cycles are for; says so when uncalibrated
+             * @default
+             */
+            cycles_model: string;
             /** Latency Ms */
             latency_ms: number | null;
             /** Clock Mhz */
@@ -1322,12 +1428,18 @@ export interface components {
              */
             target: string;
             /**
+             * Board
+             * @description A board from `deepmetal boards`: brings target, clock, and flash and RAM as budgets.
+             * @default null
+             */
+            board: string | null;
+            /**
              * Emit
              * @description The language of the generated source.
              * @default c
-             * @constant
+             * @enum {string}
              */
-            emit: "c";
+            emit: "c" | "cpp" | "llvm";
             /**
              * Precision
              * @description The arithmetic of the generated code.
@@ -1383,6 +1495,31 @@ export interface components {
              * @enum {string}
              */
             compiler: "auto" | "gcc" | "clang";
+            /**
+             * Opt Level
+             * @description The compiler's optimisation level, also llvmlite's; auto follows --optimize.
+             * @default auto
+             * @enum {string}
+             */
+            opt_level: "auto" | "0" | "1" | "2" | "3" | "s";
+            /**
+             * Debug
+             * @description A debug build: no optimisation, debug information, assertions.
+             * @default false
+             */
+            debug: boolean;
+            /**
+             * Threads
+             * @description Threads for large loops (OpenMP), on targets with one.
+             * @default 1
+             */
+            threads: number;
+            /**
+             * Pack
+             * @description Adds the model as a package for a build system; `deepmetal packs`.
+             * @default null
+             */
+            pack: string | null;
             /**
              * Budget
              * @description Upper bounds: flash and ram in bytes, latency in milliseconds.
