@@ -32,6 +32,7 @@ def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_
     words = (
         "--target host --emit c --precision float32 --optimize size --name kws --shape a=1,3,32,32 --shape b:0=1x4 "
         "--io-layout native --arena caller --weights array --compiler clang --budget flash=2MiB,ram=64KiB "
+        "--opt-level 3 --debug --threads 2 --pack arduino --board some-board "
         f"--vectors {vectors} --vector-count 9 --softmax"
     ).split()
     # The stub's artifact has the header of "model", which a run under another name would not have.
@@ -42,6 +43,7 @@ def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_
     assert used == vectors
     assert options.model_dump() == {
         "target": "host",
+        "board": "some-board",
         "emit": "c",
         "precision": "float32",
         "optimize": "size",
@@ -51,6 +53,10 @@ def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_
         "arena": "caller",
         "weights": "array",
         "compiler": "clang",
+        "opt_level": "3",
+        "debug": True,
+        "threads": 2,
+        "pack": "arduino",
         "budget": {"flash": 2 * 2**20, "ram": 65536},
         "vectors": 9,
         "softmax": True,
