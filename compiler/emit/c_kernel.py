@@ -67,20 +67,55 @@ class KernelPrinter:
         self._ranges = Ranges()
         result = "void" if f.result is None else c_type(f.result.type)
         self._written = written_buffers(f.body)
-        params = [parameter(b, b.name in self._written) for b in f.buffers]
-        params += [f"{c_type(v.type)} {v.name}" for v in f.scalars]
-        lines = [f"{' *' if i else '/*'} {comment(line)}" for i, line in enumerate(f.doc)]
-        if lines:
-            lines[-1] += " */"
-        lines.append(f"{qualifier} {result} {f.name}({', '.join(params) or 'void'})")
+        lines = self._heading(f.doc)
+        lines.append(f"{qualifier} {result} {f.name}({self.parameters(f)})".lstrip())
         lines.append("{")
         body = list(_indent(self._body(f.body)))
         if f.result is not None:
             body.append(f"    return {self._expr(f.result)[0]};")
         used = set(re.findall(r"\w+", "\n".join(body)))
-        lines += [f"    (void){b.name};" for b in f.buffers if b.name not in used]  # a window all in the padding
+        unused = [b.name for b in f.buffers if b.name not in used]  # a window all in the padding
+        lines += [f"    {self._cast('void', name, _ATOM)[0]};" for name in unused]
         lines += [*body, "}"]
         return lines
+
+    def parameters(self, f: Function) -> str:
+        """What stands between the parentheses of a function's declaration."""
+        written = written_buffers(f.body)
+        params = [self._parameter(b, b.name in written) for b in f.buffers]
+        params += [f"{c_type(v.type)} {v.name}" for v in f.scalars]
+        return ", ".join(params) or self._nothing
+
+    # what a sister of C spells differently
+
+    _nothing = "void"
+
+    def _heading(self, doc: tuple[str, ...]) -> list[str]:
+        lines = [f"{' *' if i else '/*'} {comment(line)}" for i, line in enumerate(doc)]
+        if lines:
+            lines[-1] += " */"
+        return lines
+
+    def _remark(self, text: str) -> str:
+        return f"/* {comment(text)} */"
+
+    def _parameter(self, b: Buffer, written: bool) -> str:
+        return parameter(b, written)
+
+    def _pointer(self, kind: str, name: str, written: bool) -> str:
+        return f"{'' if written else 'const '}{kind} *{name}"
+
+    def _cast(self, kind: str, text: str, precedence: int) -> tuple[str, int]:
+        return f"({kind}){text if precedence >= _UNARY else f'({text})'}", _UNARY
+
+    def _extreme(self, op: str, a: Expr, b: Expr) -> tuple[str, int]:
+        sign = "<" if op == "min" else ">"
+        left, right = self._wrapped(a, 9), self._wrapped(b, 9)
+        return f"{left} {sign} {right} ? {left} : {right}", _SELECT
+
+    def _from_bits(self, bits: str, kind: Type) -> tuple[str, int]:
+        self.helpers.add(f"i{kind.bits}_as_{kind}")
+        return f"i{kind.bits}_as_{kind}({bits})", _ATOM
 
     # statements
 
@@ -91,7 +126,7 @@ class KernelPrinter:
     def _stmt(self, s: Stmt) -> Iterator[str]:
         match s:
             case Comment(text):
-                yield f"/* {comment(text)} */"
+                yield self._remark(text)
             case For(var, start, stop, body, _, step):
                 low, high = self._ranges.of(start), self._ranges.of(stop)
                 i, advance = var.name, {1: "++", -1: "--"}.get(step, f" += {step}" if step > 0 else f" -= {-step}")
@@ -128,8 +163,8 @@ class KernelPrinter:
             case Store(buffer, index, value):
                 yield f"{buffer.name}[{self._expr(index)[0]}] = {self._expr(value)[0]};"
             case Window(buffer, base, offset):
-                const = "" if buffer.name in self._written else "const "
-                yield f"{const}{c_type(buffer.type)} *{buffer.name} = {base.name} + {self._wrapped(offset, 12)};"
+                pointer = self._pointer(c_type(buffer.type), buffer.name, buffer.name in self._written)
+                yield f"{pointer} = {base.name} + {self._wrapped(offset, 12)};"
             case Call(function, buffers, scalars):
                 self.functions.setdefault(function.name, function)
                 args = [b.name if o == Const(0) else f"{b.name} + {self._wrapped(o, 12)}" for b, o in buffers]
@@ -168,11 +203,11 @@ class KernelPrinter:
                     return self._helper(f"{a.type}_to_{kind}", a)
                 if kind.bits == 1:
                     return f"{self._wrapped(a, 9)} != 0", _COMPARE
-                return f"({c_type(kind)}){self._wrapped(a, _UNARY)}", _UNARY
+                return self._cast(c_type(kind), *self._expr(a))
             case Bitcast(a, kind):
                 if a.type.is_float != kind.is_float:
                     return self._helper(f"{a.type}_as_{kind}", a)
-                return f"({c_type(kind)}){self._wrapped(a, _UNARY)}", _UNARY
+                return self._cast(c_type(kind), *self._expr(a))
             case Invoke(function, args):
                 self.functions.setdefault(function.name, function)
                 return f"{function.name}({', '.join(self._expr(a)[0] for a in args)})", _ATOM
@@ -195,16 +230,13 @@ class KernelPrinter:
                 bits = {
                     "NAN": "0x7FF8000000000000", "INFINITY": "0x7FF0000000000000", "-INFINITY": "-0x0010000000000000"
                 }[text]  # fmt: skip
-            self.helpers.add(f"i{kind.bits}_as_{kind}")
-            return f"i{kind.bits}_as_{kind}({bits})", _ATOM
+            return self._from_bits(bits, kind)
         return text, _UNARY if text.startswith("-") else _ATOM
 
     def _binary(self, e: Binary, op: str, a: Expr, b: Expr) -> tuple[str, int]:
         kind = e.type
         if op in ("min", "max"):
-            sign = "<" if op == "min" else ">"
-            left, right = self._wrapped(a, 9), self._wrapped(b, 9)
-            return f"{left} {sign} {right} ? {left} : {right}", _SELECT
+            return self._extreme(op, a, b)
         precedence = _PREC[op]
         if kind.bits == 1:
             sign = {"and": "&&", "or": "||", "xor": "!="}[op]
@@ -233,11 +265,10 @@ class KernelPrinter:
                 return f"{self._wrapped(a, 11)} - {number(-int(b.value), kind.numpy)}", 11
             return f"{self._infix(op, a, b)}", precedence
         if plain:
-            text = f"{self._infix(op, a, b)}"
-            return f"({c_type(kind)})({text})", _UNARY
+            return self._cast(c_type(kind), self._infix(op, a, b), precedence)
         wide = "uint64_t" if kind.bits == 64 else "uint32_t"
-        left, right = self._wrapped(a, _UNARY), self._wrapped(b, _UNARY)
-        return f"({c_type(kind)})(({wide}){left} {_SIGN[op]} ({wide}){right})", _UNARY
+        left, right = self._cast(wide, *self._expr(a))[0], self._cast(wide, *self._expr(b))[0]
+        return self._cast(c_type(kind), f"{left} {_SIGN[op]} {right}", precedence)
 
     def _infix(self, op: str, a: Expr, b: Expr) -> str:
         """`a op b`; beside bit operations and shifts, compilers ask for parentheses where C needs none."""
@@ -260,7 +291,7 @@ class KernelPrinter:
         if op == "not" and kind.bits == 1:
             return f"!({self._expr(a)[0]})", _UNARY
         if op == "not":
-            return f"({c_type(kind)})~{self._wrapped(a, _UNARY)}", _UNARY
+            return self._cast(c_type(kind), f"~{self._wrapped(a, _UNARY)}", _UNARY)
         if op == "neg":
             return self._expr(Binary("sub", Const(0, kind), a))
         return self._expr(Select(Compare("lt", a, Const(0, kind)), Binary("sub", Const(0, kind), a), a))
