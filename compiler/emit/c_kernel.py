@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 
+from compiler.emit.c_vectors import INFIX, Vectors, print_vector
 from compiler.emit.literals import c_type, number
 from compiler.errors import CompilerBug
 from compiler.loop.analysis import written_buffers
@@ -31,6 +32,7 @@ from compiler.loop.nodes import (
     For,
     Function,
     If,
+    Instruction,
     Invoke,
     Let,
     Load,
@@ -61,14 +63,14 @@ class KernelPrinter:
     helpers: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)  # scalar functions that are invoked
     headers: set[str] = field(default_factory=set)
+    vectors: Vectors = field(default_factory=Vectors)
 
     def function(self, f: Function, qualifier: str) -> list[str]:
         """The definition of `f`; kernels and scalar functions alike."""
         self._ranges = Ranges()
-        result = "void" if f.result is None else c_type(f.result.type)
         self._written = written_buffers(f.body)
-        lines = self._heading(f.doc)
-        lines.append(f"{qualifier} {result} {f.name}({self.parameters(f)})".lstrip())
+        lines = self._about(f.doc)
+        lines.append(f"{qualifier} {self.heading(f)}".lstrip())
         lines.append("{")
         body = list(_indent(self._body(f.body)))
         if f.result is not None:
@@ -79,18 +81,26 @@ class KernelPrinter:
         lines += [*body, "}"]
         return lines
 
+    def heading(self, f: Function) -> str:
+        """The declaration of a function, but for its qualifiers."""
+        result = "void" if f.result is None else self._type(f.result.type)
+        return f"{result} {f.name}({self.parameters(f)})"
+
     def parameters(self, f: Function) -> str:
         """What stands between the parentheses of a function's declaration."""
         written = written_buffers(f.body)
         params = [self._parameter(b, b.name in written) for b in f.buffers]
-        params += [f"{c_type(v.type)} {v.name}" for v in f.scalars]
+        params += [f"{self._type(v.type)} {v.name}" for v in f.scalars]
         return ", ".join(params) or self._nothing
 
     # what a sister of C spells differently
 
     _nothing = "void"
 
-    def _heading(self, doc: tuple[str, ...]) -> list[str]:
+    def _type(self, kind: Type) -> str:
+        return self.vectors.name(kind) if kind.lanes > 1 else c_type(kind)
+
+    def _about(self, doc: tuple[str, ...]) -> list[str]:
         lines = [f"{' *' if i else '/*'} {comment(line)}" for i, line in enumerate(doc)]
         if lines:
             lines[-1] += " */"
@@ -151,7 +161,7 @@ class KernelPrinter:
                     self._ranges.forget(var)
                 else:
                     self._ranges.learn(var, self._ranges.of(value))
-                yield f"{'' if mutable else 'const '}{c_type(var.type)} {var.name} = {text};"
+                yield f"{'' if mutable else 'const '}{self._type(var.type)} {var.name} = {text};"
             case Assign(var, value):
                 match value:
                     case Binary("add" | "sub" | "mul" as op, Var(name), other) if name == var.name and (
@@ -160,6 +170,9 @@ class KernelPrinter:
                         yield f"{var.name} {_SIGN[op]}= {self._expr(other)[0]};"
                     case _:
                         yield f"{var.name} = {self._expr(value)[0]};"
+            case Store(buffer, index, value) if value.type.lanes > 1:
+                store = self.vectors.store(value.type)
+                yield f"{store}({buffer.name} + {self._wrapped(index, 12)}, {self._expr(value)[0]});"
             case Store(buffer, index, value):
                 yield f"{buffer.name}[{self._expr(index)[0]}] = {self._expr(value)[0]};"
             case Window(buffer, base, offset):
@@ -180,8 +193,8 @@ class KernelPrinter:
         return text if mine >= precedence else f"({text})"
 
     def _expr(self, e: Expr) -> tuple[str, int]:
-        if e.type.lanes > 1:
-            raise CompilerBug("E0601", "the C emitter prints vector values through instructions only")
+        if e.type.lanes > 1 and not _is_plain(e):
+            return print_vector(e, self.vectors, lambda a: self._expr(a)[0], self._wrapped), _ATOM
         match e:
             case Const(value, kind):
                 return self._const(value, kind)
@@ -242,7 +255,7 @@ class KernelPrinter:
             sign = {"and": "&&", "or": "||", "xor": "!="}[op]
             return f"({self._expr(a)[0]}) {sign} ({self._expr(b)[0]})", 3
         if kind.is_float or (op in ("and", "or", "xor") and kind.bits >= 32):
-            if op == "add" and isinstance(b, Const) and kind.is_float and -inf < b.value < 0:
+            if op == "add" and isinstance(b, Const) and kind.is_float and kind.lanes == 1 and -inf < b.value < 0:
                 return f"{self._wrapped(a, 11)} - {number(-b.value, kind.numpy)}", 11
             return f"{self._infix(op, a, b)}", precedence
         return self._integer(e, op, a, b, precedence)
@@ -295,6 +308,16 @@ class KernelPrinter:
         if op == "neg":
             return self._expr(Binary("sub", Const(0, kind), a))
         return self._expr(Select(Compare("lt", a, Const(0, kind)), Binary("sub", Const(0, kind), a), a))
+
+
+def _is_plain(e: Expr) -> bool:
+    """Does the vector expression read like the scalar one? A call does, if it takes vectors."""
+    match e:
+        case Binary(op):
+            return e.type.is_float and op in INFIX
+        case Invoke(function) | Apply(Instruction(meaning=function)):
+            return any(v.type.lanes > 1 for v in function.scalars)
+    return isinstance(e, Var)
 
 
 def parameter(b: Buffer, written: bool) -> str:
