@@ -23,11 +23,10 @@ _ALIGN = 16
 def files(program: Program, options: CompileOptions) -> Files:
     """`include/<name>.h`, `src/<name>.c`, and `src/<name>_weights.bin` where weights leave the source."""
     name = options.name
-    outside = options.weights == "incbin" or (options.weights == "auto" and program.weight_bytes() > MAX_SOURCE_WEIGHTS)
-    outside = outside and bool(program.constants)
-    unit = _Unit(program, options, outside)
+    outside = weights_outside(program, options)
+    unit = Unit(program, options, outside)
     result: Files = {
-        f"include/{name}.h": _header(program, options).encode(),
+        f"include/{name}.h": header(program, options).encode(),
         f"src/{name}.c": unit.text().encode(),
     }
     if outside:
@@ -38,8 +37,15 @@ def files(program: Program, options: CompileOptions) -> Files:
 EMITTER = Emitter("c", "C99", files)
 
 
+def weights_outside(program: Program, options: CompileOptions) -> bool:
+    """Whether the weights become a binary file instead of arrays in the source."""
+    large = options.weights == "auto" and program.weight_bytes() > MAX_SOURCE_WEIGHTS
+    return bool(program.constants) and (options.weights == "incbin" or large)
+
+
 @cache
-def _header_template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of this folder, for text that is mostly fixed."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("compiler.emit", "templates"),
         undefined=jinja2.StrictUndefined,
@@ -48,16 +54,18 @@ def _header_template() -> jinja2.Template:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  (C text, not HTML; every name from a model goes through `comment`)
     )
-    return templates.get_template("model.h.j2")
+    return templates.get_template(name)
 
 
-def _header(program: Program, options: CompileOptions) -> str:
+def header(program: Program, options: CompileOptions) -> str:
+    """The C interface, the same for every language of the source."""
+
     def described(s: Slot) -> dict[str, object]:
-        return {"elements": prod(s.shape), "bytes": s.size, "text": comment(f"{s.name}: {_shape(s)}")}
+        return {"elements": prod(s.shape), "bytes": s.size, "text": comment(f"{s.name}: {shape_text(s)}")}
 
     predict = predictable(program)
     native = options.io_layout == "native"
-    return _header_template().render(
+    return template("model.h.j2").render(
         name=options.name,
         NAME=options.name.upper(),
         version=VERSION,
@@ -66,24 +74,26 @@ def _header(program: Program, options: CompileOptions) -> str:
         macs=sum(layer.macs for layer in program.layers),
         inputs=[described(s) for s in program.inputs],
         outputs=[described(s) for s in program.outputs],
-        layers=[comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}") for layer in program.layers],
+        layers=[comment(f"{layer.name}: {layer.op} -> {shape_text(layer.outputs[0])}") for layer in program.layers],
         caller=options.arena == "caller",
         order="channels last (the native order)" if native else "in the element order of the source model",
         predict=predict and dict(zip(("height", "width", "channels"), predict, strict=True)),
     )
 
 
-def _shape(s: Slot) -> str:
+def shape_text(s: Slot) -> str:
+    """float[1][10]"""
     return f"{C_TYPES[s.dtype]}[{']['.join(map(str, s.shape))}]" if s.shape else C_TYPES[s.dtype]
 
 
-class _Unit:
+class Unit:
     """One source file under construction."""
 
     def __init__(self, program: Program, options: CompileOptions, outside: bool) -> None:
         self.program, self.options, self.outside = program, options, outside
         self.name, self.NAME = options.name, options.name.upper()
         self.caller = options.arena == "caller"
+        self.scalar = "static"  # what scalar functions begin with
         self.places: dict[str, int] = {}
         at = 0
         for symbol, array in program.constants.items():
@@ -132,10 +142,10 @@ class _Unit:
             if name in done:
                 continue
             before = set(printer.functions)
-            done[name] = printer.function(printer.functions[name], "static")
+            done[name] = printer.function(printer.functions[name], self.scalar)
             order.append(name)
             pending += [n for n in printer.functions if n not in before]
-        forward = [f"static {printer.heading(printer.functions[n])};" for n in order]
+        forward = [f"{self.scalar} {printer.heading(printer.functions[n])};".lstrip() for n in order]
         bodies = [line for n in order for line in (*done[n], "")]
         return forward if len(order) > 1 or printer.vectors.functions else [], bodies
 
@@ -217,7 +227,7 @@ class _Unit:
         lines: list[str] = []
         for i, layer in enumerate(self.program.layers):
             macs = f", {layer.macs:,} MACs" if layer.macs else ""
-            about = comment(f"{layer.name}: {layer.op} -> {_shape(layer.outputs[0])}{macs}")
+            about = comment(f"{layer.name}: {layer.op} -> {shape_text(layer.outputs[0])}{macs}")
             lines += [f"/* {about} */", f"static inline void layer_{i}(void)", "{", f"    {self._call(layer)}", "}", ""]
         return lines[:-1]
 
