@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compiler.emulator.build import Build, build
-from compiler.emulator.plugin import Counts, Interval, plugin_library, read_counts
+from compiler.emulator.plugin import Counts, Histogram, Interval, plugin_library, read_counts
 from compiler.emulator.protocol import Array, Results, Truncated, VectorRun, read_results, vectors_file
 from compiler.emulator.qemu import CRASHED, run_firmware
 from compiler.errors import CompilerBug
@@ -23,7 +23,7 @@ from compiler.options import CompileOptions
 from compiler.targets.base import Qemu, Target
 from compiler.toolchain.find import require
 from compiler.toolchain.run import Limits, clean, run_tool
-from compiler.toolchain.sizes import read_symbols
+from compiler.toolchain.sizes import constant_ranges, read_symbols
 from compiler.trace import Trace
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Measurement:
     emulator: str | None
     emulator_version: str | None
     executions: Mapping[int, int]  # address -> executions during the first vector's model_run; empty without plugin
+    histogram: Histogram | None = None  # the same with branches and lines of flash; None without plugin
+    layer_histograms: tuple[Histogram, ...] | None = None
 
 
 def measure(
@@ -143,6 +145,7 @@ def _run_with_plugin(built: Build, program: Program, qemu: Qemu, rundir: Path, s
     path = str(library).replace(",", ",,")  # commas separate arguments, doubled ones are meant
     arguments = [path, "out=counts.txt", *(f"{name}={value:x}" for name, value in numbers.items())]
     arguments.append("marks=" + ":".join(f"{at:x}" for at in kernels))
+    arguments.append("flash=" + ":".join(f"{at:x}:{end:x}" for at, end in constant_ranges(built.harness)))
     outcome = run_firmware(qemu, built.harness, rundir, plugin=",".join(arguments), seconds=seconds, check=False)
     report = rundir / "counts.txt"
     if not report.is_file():
@@ -177,6 +180,8 @@ def _measured(results: Results, counts: Counts | None, qemu: Qemu | None, progra
         emulator=qemu.program if qemu else None,
         emulator_version=require(qemu.program, "running the compiled code").version if qemu else None,
         executions=counts.executions if counts else {},
+        histogram=Histogram.sum(counts.parts) if counts else None,
+        layer_histograms=_layer_histograms(program, counts) if counts and program else None,
     )
 
 
@@ -190,3 +195,11 @@ def _layers_between_marks(program: Program, interval: Interval) -> tuple[int, ..
         return None
     edges = [0, *(total for _, total in interval.marks[1:]), interval.total]
     return tuple(after - before for before, after in pairwise(edges))
+
+
+def _layer_histograms(program: Program, counts: Counts) -> tuple[Histogram, ...] | None:
+    """What each layer executed, with the same edges as `_layers_between_marks`."""
+    if len(counts.parts) != len(program.layers) + 1:
+        return None
+    before, first, *rest = counts.parts
+    return (Histogram.sum([before, first]), *rest)

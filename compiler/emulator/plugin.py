@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from compiler.errors import ToolError
 from compiler.toolchain.find import path_of
@@ -57,29 +59,79 @@ class Interval:
     marks: list[tuple[int, int]] = field(default_factory=list)
 
 
+FetchKind = Literal["next", "jump"]
+FAR = 1 << 30  # the depth of a line that was used too long ago to be known, or never
+
+
+@dataclass
+class Histogram:
+    """What was executed, by address, and which lines of flash that needed.
+
+    `taken` counts how often the instruction behind was not the next one. Uses of lines are counted by (bytes of a
+    line, depth): so many other lines were used since the last use, hence a cache with more lines than `depth` that
+    drops the oldest one still has it. A fetch is `next` where execution ran on into the line, `jump` otherwise.
+    """
+
+    executed: Counter[int] = field(default_factory=Counter)
+    taken: Counter[int] = field(default_factory=Counter)
+    fetches: Counter[tuple[int, FetchKind, int]] = field(default_factory=Counter)
+    reads: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    @classmethod
+    def sum(cls, parts: Iterable[Histogram]) -> Histogram:
+        """All of them together."""
+        total = cls()
+        for part in parts:
+            total.executed.update(part.executed)
+            total.taken.update(part.taken)
+            total.fetches.update(part.fetches)
+            total.reads.update(part.reads)
+        return total
+
+
 @dataclass(frozen=True)
 class Counts:
-    """What the plugin wrote: the intervals, and the histogram (address -> executions) of the first of them."""
+    """What the plugin wrote: the intervals, and what the first of them executed before, between and after its marks."""
 
     intervals: tuple[Interval, ...]
-    executions: dict[int, int]
+    parts: tuple[Histogram, ...]
+
+    @property
+    def executions(self) -> dict[int, int]:
+        """Address -> executions."""
+        return dict(sorted(Histogram.sum(self.parts).executed.items()))
 
 
 def read_counts(lines: Iterable[str]) -> Counts:
     """The plugin's file; its format is described in `plugin/count.c`."""
     intervals: list[Interval] = []
-    executions: dict[int, int] = {}
-    current = Interval()
+    parts: list[Histogram] = []
+    current, part = Interval(), Histogram()
     for line in lines:
         match line.split():
             case ["mark", at, total]:
                 current.marks.append((int(at, 16), int(total)))
+                if not intervals:
+                    parts.append(part)
+                    part = Histogram()
             case ["total", total]:
                 current.total = int(total)
+                if not intervals:
+                    parts.append(part)
                 intervals.append(current)
                 current = Interval()
-            case ["count", at, executed, _]:
-                executions[int(at, 16)] = int(executed)
+            case ["count", at, executed, _, taken]:
+                part.executed[int(at, 16)] = int(executed)
+                if taken != "0":
+                    part.taken[int(at, 16)] = int(taken)
+            case ["fetch", width, ("next" | "jump") as kind, depth, times]:
+                part.fetches[int(width), kind, _depth(depth)] = int(times)
+            case ["read", width, depth, times]:
+                part.reads[int(width), _depth(depth)] = int(times)
             case words:
                 raise ValueError(f"not a line of the counting plugin: {words}")
-    return Counts(tuple(intervals), executions)
+    return Counts(tuple(intervals), tuple(parts))
+
+
+def _depth(text: str) -> int:
+    return FAR if text == "-" else int(text)

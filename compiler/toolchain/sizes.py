@@ -25,6 +25,8 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from compiler.targets.base import Target
 
+NEAR = 4096  # a gap between sections that alignment makes
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -117,6 +119,19 @@ def read_symbols(elf: Path) -> tuple[list[Symbol], dict[str, int]]:
             s.name: s.address & ~1 if arm and s.kind == "function" else s.address for s in _all_symbols(program)
         }
         return list(symbols_of(program)), addresses
+
+
+def constant_ranges(elf: Path) -> list[tuple[int, int]]:
+    """The addresses of code and constants, [first, behind the last), neighbours joined: what a board has in flash."""
+    ranges: list[tuple[int, int]] = []
+    with elf.open("rb") as file:
+        sections = [s for s in _allocated(ELFFile(file)) if not s["sh_flags"] & SH_FLAGS.SHF_WRITE and s["sh_size"]]
+    for at, end in sorted((s["sh_addr"], s["sh_addr"] + s["sh_size"]) for s in sections):
+        if ranges and at - ranges[-1][1] < NEAR:
+            ranges[-1] = (ranges[-1][0], end)
+        else:
+            ranges.append((at, end))
+    return ranges
 
 
 def _all_symbols(program: ELFFile) -> Iterator[Symbol]:
