@@ -33,66 +33,85 @@ static inline {t} {name}({f} x)
     return x >= {above} ? {high} : x >= {low_bound} ? ({t})x : x < {low_bound} ? {low} : 0;
 }}"""
 
-_SQRT_F32 = """/* correctly rounded, from the processor's instruction where it has one */
-static inline float sqrt_f32(float x)
-{
-    float r;
-#if defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__aarch64__)
-    __asm__("vsqrt.f32 %0, %1" : "=t"(r) : "t"(x));
-#elif defined(__SSE__)
-    __asm__("sqrtss %1, %0" : "=x"(r) : "x"(x));
+_SQRT = """/* correctly rounded, from the processor's instruction where it has one */
+static inline {t} {name}({t} x)
+{{
+    {t} r;
+#if {arm}
+    __asm__("{vsqrt} %{P}0, %{P}1" : "={reg}"(r) : "{reg}"(x));
+#elif defined({sse})
+    __asm__("{sqrts} %1, %0" : "=x"(r) : "x"(x));
 #elif defined(__aarch64__)
-    __asm__("fsqrt %s0, %s1" : "=w"(r) : "w"(x));
+    __asm__("fsqrt %{v}0, %{v}1" : "=w"(r) : "w"(x));
+#elif defined(__riscv_flen) && __riscv_flen >= {bits}
+    __asm__("fsqrt.{v} %0, %1" : "=f"(r) : "f"(x));
 #else
-    union { float f; uint32_t i; } u;
+    union {{ {t} f; {u} i; }} u;
     u.f = x;
-    if (u.i == 0u || u.i == 0x80000000u || u.i == 0x7F800000u || x != x) {
+    if (u.i << 1 == 0 || u.i == {inf} || x != x) {{
         return x; /* zeros, +infinity and NaN */
-    }
-    if (u.i >> 31) {
-        u.i = 0x7FC00000u;
+    }}
+    if (u.i >> {top}) {{
+        u.i = {nan};
         return u.f;
-    }
-    int32_t e = (int32_t)(u.i >> 23);
-    uint32_t m = u.i & 0x7FFFFFu;
-    if (e == 0) { /* subnormal */
+    }}
+    int32_t e = (int32_t)(u.i >> {digits});
+    {u} m = u.i & {fraction};
+    if (e == 0) {{ /* subnormal */
         e = 1;
-        while (!(m & 0x800000u)) {
+        while (!(m & {one})) {{
             m <<= 1;
             e--;
-        }
-    } else {
-        m |= 0x800000u;
-    }
-    e -= 127;
-    if (e & 1) {
+        }}
+    }} else {{
+        m |= {one};
+    }}
+    e -= {bias};
+    if (e & 1) {{
         m <<= 1;
-    }
+    }}
     m <<= 1;
-    uint32_t q = 0u, s = 0u; /* digit by digit, one bit more than the result has */
-    for (uint32_t bit = 0x1000000u; bit; bit >>= 1) {
-        const uint32_t t = s + bit;
-        if (t <= m) {
+    {u} q = 0u, s = 0u; /* digit by digit, one bit more than the result has */
+    for ({u} bit = {one} << 1; bit; bit >>= 1) {{
+        const {u} t = s + bit;
+        if (t <= m) {{
             s = t + bit;
             m -= t;
             q += bit;
-        }
+        }}
         m <<= 1;
-    }
-    if (m) {
+    }}
+    if (m) {{
         q += q & 1u;
-    }
-    u.i = (q >> 1) + 0x3F000000u + ((uint32_t)(e >= 0 ? e / 2 : (e - 1) / 2) << 23);
+    }}
+    u.i = (q >> 1) + {half} + (({u})(int64_t)(e >= 0 ? e / 2 : (e - 1) / 2) << {digits});
     r = u.f;
 #endif
     return r;
-}"""
+}}"""
+
+
+def _sqrt(kind: str) -> str:
+    """Square root of f32 or f64. The digit recurrence is the schoolbook one, as in fdlibm."""
+    if kind == "f32":
+        return _SQRT.format(
+            name="sqrt_f32", t="float", u="uint32_t", bits=32, top=31, digits=23, bias=127, v="s", P="", reg="t",
+            arm="defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__aarch64__)", vsqrt="vsqrt.f32", sse="__SSE__",
+            sqrts="sqrtss", inf="0x7F800000u", nan="0x7FC00000u", fraction="0x7FFFFFu", one="0x800000u",
+            half="0x3F000000u",
+        )  # fmt: skip
+    return _SQRT.format(
+        name="sqrt_f64", t="double", u="uint64_t", bits=64, top=63, digits=52, bias=1023, v="d", P="P", reg="w",
+        arm="defined(__ARM_FP) && (__ARM_FP & 8) && !defined(__aarch64__)", vsqrt="vsqrt.f64", sse="__SSE2__",
+        sqrts="sqrtsd", inf="0x7FF0000000000000u", nan="0x7FF8000000000000u", fraction="0xFFFFFFFFFFFFFu",
+        one="0x10000000000000u", half="0x3FE0000000000000u",
+    )  # fmt: skip
 
 
 def definition(name: str) -> str:
     """The C text of a helper, by the name the kernel printer gave it."""
-    if name == "sqrt_f32":
-        return _SQRT_F32
+    if name in ("sqrt_f32", "sqrt_f64"):
+        return _sqrt(name[-3:])
     if name in ("abs_f32", "abs_f64"):
         t, u, mask = ("float", "uint32_t", "0x7FFFFFFFu") if name[-2:] == "32" else (
             "double", "uint64_t", "0x7FFFFFFFFFFFFFFFULL",

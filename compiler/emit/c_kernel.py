@@ -301,6 +301,8 @@ class KernelPrinter:
             return self._helper(f"{op}_{kind}", a)
         if op == "neg" and kind.is_float:
             return f"-{self._wrapped(a, _UNARY + 1)}", _UNARY
+        if op == "abs" and kind.kind == "u":
+            return self._expr(a)
         if op == "not" and kind.bits == 1:
             return f"!({self._expr(a)[0]})", _UNARY
         if op == "not":

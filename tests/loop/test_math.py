@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter
+from compiler.emit.literals import C_TYPES
 from compiler.graph.types import Array
 from compiler.loop import math as loop_math
 from compiler.loop.interp import Machine
@@ -149,9 +150,9 @@ _MAIN = """
 {text}
 int main(void)
 {{
-    float x;
+    {t} x;
     while (fread(&x, sizeof x, 1, stdin) == 1) {{
-        const float y[] = {{{calls}}};
+        const {t} y[] = {{{calls}}};
         if (fwrite(y, sizeof y, 1, stdout) != 1) {{
             return 1;
         }}
@@ -162,32 +163,38 @@ int main(void)
 
 
 def run_unary(names: list[str], text: str, x: Array, folder: Path, *flags: str) -> dict[str, Array]:
-    (folder / "f.c").write_text(_MAIN.format(text=text, calls=", ".join(f"{n}(x)" for n in names)))
+    (folder / "f.c").write_text(
+        _MAIN.format(text=text, t=C_TYPES[str(x.dtype)], calls=", ".join(f"{n}(x)" for n in names))
+    )
     command = [host_compiler(), *STRICT, "-O1", *flags, str(folder / "f.c"), "-o", str(folder / "f")]
     subprocess.run(command, check=True, timeout=120)
     done = subprocess.run([folder / "f"], input=x.tobytes(), capture_output=True, check=True, timeout=60)
-    table = np.frombuffer(done.stdout, np.float32).reshape(len(x), len(names))
+    table = np.frombuffer(done.stdout, x.dtype).reshape(len(x), len(names))
     return {name: table[:, i] for i, name in enumerate(names)}
 
 
 def assert_same_bits(got: Array, want: Array, x: Array, name: str) -> None:
-    same = (got.view(np.uint32) == want.view(np.uint32)) | (np.isnan(got) & np.isnan(want))
+    bits = f"u{got.itemsize}"
+    same = (got.view(bits) == want.view(bits)) | (np.isnan(got) & np.isnan(want))
     assert same.all(), f"{name}({x[~same][0]}) is {want[~same][0]}, C says {got[~same][0]}"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["f32", "f64"])
 @pytest.mark.parametrize("hardware", [True, False], ids=["instruction", "software"])
-def test_sqrt_is_correctly_rounded(hardware: bool, tmp_path: Path) -> None:
+def test_sqrt_is_correctly_rounded(hardware: bool, kind: str, tmp_path: Path) -> None:
     """The processor's instruction, and the digit-by-digit code for processors without one, over random bit patterns."""
     chance = np.random.default_rng(0)
-    bits = chance.integers(0, 2**32, 200_000, dtype=np.uint32).view(np.float32)
-    subnormal = chance.integers(0, 2**23, 20_000, dtype=np.uint32).view(np.float32)
-    squares = (chance.integers(1, 4096, 5_000).astype(np.float32)) ** 2
-    near = np.concatenate([squares, np.nextafter(squares, np.float32(0)), np.nextafter(squares, np.float32(np.inf))])
-    x = np.concatenate([EDGES, bits, subnormal, near])
-    text = definition("sqrt_f32")
+    width, fraction, dtype = (32, 23, np.float32) if kind == "f32" else (64, 52, np.float64)
+    word = f"u{width // 8}"
+    bits = chance.integers(0, 2**width, 100_000, dtype=word).view(dtype)
+    subnormal = chance.integers(0, 2**fraction, 20_000, dtype=word).view(dtype)
+    squares = chance.integers(1, 2 ** (fraction // 2), 5_000).astype(dtype) ** 2
+    near = np.concatenate([squares, np.nextafter(squares, dtype(0)), np.nextafter(squares, dtype(np.inf))])
+    x = np.concatenate([EDGES.astype(dtype), bits, subnormal, near])
+    text = definition(f"sqrt_{kind}")
     if not hardware:
-        text = "#undef __SSE__\n#undef __aarch64__\n#undef __ARM_FP\n" + text
-    got = run_unary(["sqrt_f32"], text, x, tmp_path)["sqrt_f32"]
+        text = "#undef __SSE__\n#undef __SSE2__\n#undef __aarch64__\n#undef __ARM_FP\n" + text
+    got = run_unary([f"sqrt_{kind}"], text, x, tmp_path)[f"sqrt_{kind}"]
     with np.errstate(invalid="ignore"):
         assert_same_bits(got, np.sqrt(x), x, "sqrt")
