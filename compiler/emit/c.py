@@ -193,6 +193,13 @@ class Unit:
         symbol = f"{self.name}_weights"
         return [
             f"/* {self.blob_size} bytes of weights, assembled from {symbol}.bin (found through the include path). */",
+            *self._incbin(symbol),
+            f'extern const uint8_t {symbol}[] __attribute__((visibility("hidden")));',
+            f"#define WEIGHTS(type, offset) ((const type *)(const void *)({symbol} + (offset)))",
+        ]
+
+    def _incbin(self, symbol: str) -> list[str]:
+        return [
             "__asm__(",
             f'    ".section .rodata.{symbol},\\"a\\"\\n"',
             f'    ".balign {_ALIGN}\\n"',
@@ -201,20 +208,23 @@ class Unit:
             f'    ".incbin \\"{symbol}.bin\\"\\n"',
             f'    ".size {symbol}, . - {symbol}\\n"',
             '    ".previous\\n");',
-            f'extern const uint8_t {symbol}[] __attribute__((visibility("hidden")));',
-            f"#define WEIGHTS(type, offset) ((const type *)(const void *)({symbol} + (offset)))",
         ]
 
     def _argument(self, a: Argument) -> str:
         if a.slot is not None:
             return self.place(a.slot)
         if a.constant is not None:
-            if not self.outside:
-                return a.constant
-            kind = C_TYPES[str(self.program.constants[a.constant].dtype)]
-            return f"WEIGHTS({kind}, {self.places[a.constant]})"
+            return self._constant(a.constant)
         assert a.offset is not None
-        return f"ARENA.u8 + {a.offset}" if a.offset else "ARENA.u8"
+        return self._scratch(a.offset)
+
+    def _constant(self, symbol: str) -> str:
+        if not self.outside:
+            return symbol
+        return f"WEIGHTS({C_TYPES[str(self.program.constants[symbol].dtype)]}, {self.places[symbol]})"
+
+    def _scratch(self, offset: int) -> str:
+        return f"ARENA.u8 + {offset}" if offset else "ARENA.u8"
 
     def place(self, s: Slot) -> str:
         index = s.offset // _itemsize(s.dtype)
@@ -228,8 +238,11 @@ class Unit:
         for i, layer in enumerate(self.program.layers):
             macs = f", {layer.macs:,} MACs" if layer.macs else ""
             about = comment(f"{layer.name}: {layer.op} -> {shape_text(layer.outputs[0])}{macs}")
-            lines += [f"/* {about} */", f"static inline void layer_{i}(void)", "{", f"    {self._call(layer)}", "}", ""]
+            lines += self._layer(i, layer, about)
         return lines[:-1]
+
+    def _layer(self, i: int, layer: Layer, about: str) -> list[str]:
+        return [f"/* {about} */", f"static inline void layer_{i}(void)", "{", f"    {self._call(layer)}", "}", ""]
 
 
 def member(dtype: str) -> str:

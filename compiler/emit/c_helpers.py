@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _BITS = """static inline {to} {name}({frm} x)
 {{
     union {{ {frm} in; {to} out; }} u;
@@ -91,27 +93,28 @@ static inline {t} {name}({t} x)
 }}"""
 
 
-def _sqrt(kind: str) -> str:
-    """Square root of f32 or f64. The digit recurrence is the schoolbook one, as in fdlibm."""
-    if kind == "f32":
-        return _SQRT.format(
-            name="sqrt_f32", t="float", u="uint32_t", bits=32, top=31, digits=23, bias=127, v="s", P="", reg="t",
-            arm="defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__aarch64__)", vsqrt="vsqrt.f32", sse="__SSE__",
-            sqrts="sqrtss", inf="0x7F800000u", nan="0x7FC00000u", fraction="0x7FFFFFu", one="0x800000u",
-            half="0x3F000000u",
-        )  # fmt: skip
-    return _SQRT.format(
-        name="sqrt_f64", t="double", u="uint64_t", bits=64, top=63, digits=52, bias=1023, v="d", P="P", reg="w",
-        arm="defined(__ARM_FP) && (__ARM_FP & 8) && !defined(__aarch64__)", vsqrt="vsqrt.f64", sse="__SSE2__",
-        sqrts="sqrtsd", inf="0x7FF0000000000000u", nan="0x7FF8000000000000u", fraction="0xFFFFFFFFFFFFFu",
-        one="0x10000000000000u", half="0x3FE0000000000000u",
-    )  # fmt: skip
+# What a square root of each type needs: its format, and the processors' instructions.
+SQRT: Mapping[str, Mapping[str, object]] = {
+    "sqrt_f32": {
+        "name": "sqrt_f32", "t": "float", "u": "uint32_t", "bits": 32, "top": 31, "digits": 23, "bias": 127, "v": "s",
+        "P": "", "reg": "t", "arm": "defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__aarch64__)",
+        "vsqrt": "vsqrt.f32", "sse": "__SSE__", "sqrts": "sqrtss", "inf": "0x7F800000u", "nan": "0x7FC00000u",
+        "fraction": "0x7FFFFFu", "one": "0x800000u", "half": "0x3F000000u",
+    },
+    "sqrt_f64": {
+        "name": "sqrt_f64", "t": "double", "u": "uint64_t", "bits": 64, "top": 63, "digits": 52, "bias": 1023, "v": "d",
+        "P": "P", "reg": "w", "arm": "defined(__ARM_FP) && (__ARM_FP & 8) && !defined(__aarch64__)",
+        "vsqrt": "vsqrt.f64", "sse": "__SSE2__", "sqrts": "sqrtsd", "inf": "0x7FF0000000000000u",
+        "nan": "0x7FF8000000000000u", "fraction": "0xFFFFFFFFFFFFFu", "one": "0x10000000000000u",
+        "half": "0x3FE0000000000000u",
+    },
+}  # fmt: skip
 
 
 def definition(name: str) -> str:
     """The C text of a helper, by the name the kernel printer gave it."""
-    if name in ("sqrt_f32", "sqrt_f64"):
-        return _sqrt(name[-3:])
+    if name in SQRT:  # the digit recurrence is the schoolbook one, as in fdlibm
+        return _SQRT.format(**SQRT[name])
     if name in ("abs_f32", "abs_f64"):
         t, u, mask = ("float", "uint32_t", "0x7FFFFFFFu") if name[-2:] == "32" else (
             "double", "uint64_t", "0x7FFFFFFFFFFFFFFFULL",

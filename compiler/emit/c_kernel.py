@@ -123,6 +123,11 @@ class KernelPrinter:
         left, right = self._wrapped(a, 9), self._wrapped(b, 9)
         return f"{left} {sign} {right} ? {left} : {right}", _SELECT
 
+    def _wrapping(self, op: str, a: Expr, b: Expr) -> tuple[str, int]:
+        wide = "uint64_t" if a.type.bits == 64 else "uint32_t"
+        left, right = self._cast(wide, *self._expr(a))[0], self._cast(wide, *self._expr(b))[0]
+        return self._cast(c_type(a.type), f"{left} {_SIGN[op]} {right}", _PREC[op])
+
     def _from_bits(self, bits: str, kind: Type) -> tuple[str, int]:
         self.helpers.add(f"i{kind.bits}_as_{kind}")
         return f"i{kind.bits}_as_{kind}({bits})", _ATOM
@@ -279,9 +284,7 @@ class KernelPrinter:
             return f"{self._infix(op, a, b)}", precedence
         if plain:
             return self._cast(c_type(kind), self._infix(op, a, b), precedence)
-        wide = "uint64_t" if kind.bits == 64 else "uint32_t"
-        left, right = self._cast(wide, *self._expr(a))[0], self._cast(wide, *self._expr(b))[0]
-        return self._cast(c_type(kind), f"{left} {_SIGN[op]} {right}", precedence)
+        return self._wrapping(op, a, b)
 
     def _infix(self, op: str, a: Expr, b: Expr) -> str:
         """`a op b`; beside bit operations and shifts, compilers ask for parentheses where C needs none."""

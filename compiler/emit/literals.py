@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def number(value: float | int | np.generic, dtype: str) -> str:
     return str(integer) + _SUFFIX.get(dtype, "")
 
 
-def _texts(flat: Array) -> list[str]:
+def _texts(flat: Array, special: Mapping[str, str] | None) -> list[str]:
     """One literal for each element. numpy prints floats with the fewest digits that read back as the same bits."""
     dtype = str(flat.dtype)
     if dtype not in ("float32", "float64"):
@@ -47,17 +47,21 @@ def _texts(flat: Array) -> list[str]:
     suffix = "f" if dtype == "float32" else ""
     texts = [t + suffix for t in flat.astype("U32").tolist()]
     if not np.isfinite(flat).all():  # an initializer cannot call a helper
-        special = {"NAN": f"(0.0{suffix} / 0.0{suffix})", "INFINITY": f"(1.0{suffix} / 0.0{suffix})"}
-        special["-INFINITY"] = "-" + special["INFINITY"]
+        spelled = special or {"nan": f"(0.0{suffix} / 0.0{suffix})", "inf": f"(1.0{suffix} / 0.0{suffix})"}
         for i in np.flatnonzero(~np.isfinite(flat)):
-            texts[i] = special[number(flat[i], dtype)]
+            texts[i] = "-" * bool(flat[i] < 0) + spelled["nan" if np.isnan(flat[i]) else "inf"]
     return texts
 
 
-def rows(array: Array, indent: str = "    ", width: int = 112) -> Iterator[str]:
-    """The elements of an array, comma separated, as many on a line as fit."""
+def rows(
+    array: Array, indent: str = "    ", width: int = 112, special: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The elements of an array, comma separated, as many on a line as fit.
+
+    `special` spells "nan" and "inf" where a division by zero is none of the language's constants.
+    """
     line = indent
-    for text in _texts(array.reshape(-1)):
+    for text in _texts(array.reshape(-1), special):
         item = text + ","
         if len(line) + len(item) + 1 > width and line != indent:
             yield line.rstrip()

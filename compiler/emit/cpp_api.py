@@ -1,0 +1,95 @@
+"""The C interface of a C++ model: run, input, output, predict, run_layer, arena; the header has C++'s, inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from compiler.emit.c_api import predictable
+from compiler.emit.literals import C_TYPES
+from compiler.options import CompileOptions
+from compiler.program import Program, Slot
+
+Place = Callable[[Slot], str]  # the expression for a tensor's address in the arena
+
+
+def definitions(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    """All of them, with a blank line between two."""
+    name, layers = options.name, range(len(program.layers))
+    inputs = [[f"return {place(s)};"] for s in program.inputs]
+    outputs = [[f"return {place(s)};"] for s in program.outputs]
+    blocks = [
+        ['extern "C" {'],
+        _set_arena(name) if options.arena == "caller" else [],
+        _run(program, options, place),
+        _switch(f"void* {name}_input(int i)", "i", inputs, "nullptr"),
+        _switch(f"const void* {name}_output(int i)", "i", outputs, "nullptr"),
+        _predict(program, name, place),
+        _switch(f"int {name}_run_layer(int layer)", "layer", [[f"layer_{i}();", "return 0;"] for i in layers], "-1"),
+        [f"void* {name}_arena()", "{", "    return memory;", "}"],
+        ['}  // extern "C"'],
+    ]
+    return "\n\n".join("\n".join(b) for b in blocks if b).split("\n")
+
+
+def _set_arena(name: str) -> list[str]:
+    return [f"void {name}_set_arena(void* arena)", "{", "    memory = static_cast<unsigned char*>(arena);", "}"]
+
+
+def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    lines = [f"int {options.name}_run(const void* const inputs[], void* const outputs[])", "{"]
+    if options.arena == "caller":
+        lines += ["    if (memory == nullptr) {", "        return -1;", "    }"]
+    for i, s in enumerate(program.inputs):
+        lines += [
+            f"    if (inputs != nullptr && inputs[{i}] != nullptr) {{",
+            f"        copy<{prod(s.shape)}>(static_cast<const {C_TYPES[s.dtype]}*>(inputs[{i}]), {place(s)});",
+            "    }",
+        ]
+    lines += [f"    layer_{i}();" for i in range(len(program.layers))]
+    for i, s in enumerate(program.outputs):
+        lines += [
+            f"    if (outputs != nullptr && outputs[{i}] != nullptr) {{",
+            f"        copy<{prod(s.shape)}>({place(s)}, static_cast<{C_TYPES[s.dtype]}*>(outputs[{i}]));",
+            "    }",
+        ]
+    return [*lines, "    return 0;", "}"]
+
+
+def _switch(signature: str, argument: str, cases: Sequence[Sequence[str]], otherwise: str) -> list[str]:
+    """A function that runs the statements of one case."""
+    lines = [signature, "{", f"    switch ({argument}) {{"]
+    for i, statements in enumerate(cases):
+        lines += [f"    case {i}:", *(f"        {s}" for s in statements)]
+    return [*lines, "    default:", f"        return {otherwise};", "    }", "}"]
+
+
+def _predict(program: Program, name: str, place: Place) -> list[str]:
+    size = predictable(program)
+    if size is None:
+        return []
+    h, w, c = size
+    y = program.outputs[0]
+    given = f"input_h != {h} || input_w != {w} || input_ch != {c}"
+    if h == 1 and c == 1:
+        given = f"int64_t{{input_h}} * input_w * input_ch != {w}"
+    return [
+        f"int {name}_predict(const float* input, int input_h, int input_w, int input_ch)",
+        "{",
+        f"    if ({given}) {{",
+        "        return -1;",
+        "    }",
+        "    const void* const inputs[] = {input};",
+        f"    if ({name}_run(inputs, nullptr) != 0) {{",
+        "        return -1;",
+        "    }",
+        f"    const float* const y = {place(y)};",
+        "    int best = 0;",
+        f"    for (int i = 1; i < {prod(y.shape)}; i++) {{",
+        "        if (y[i] > y[best]) {",
+        "            best = i;",
+        "        }",
+        "    }",
+        "    return best;",
+        "}",
+    ]
