@@ -67,13 +67,16 @@ FAR = 1 << 30  # the depth of a line that was used too long ago to be known, or 
 class Histogram:
     """What was executed, by address, and which lines of flash that needed.
 
-    `taken` counts how often the instruction behind was not the next one. Uses of lines are counted by (bytes of a
+    `taken` counts how often the instruction behind was not the next one; `unaligned` an instruction's accesses that
+    are not aligned to their size, and `transfers` what these need on a 32-bit bus beyond one transfer each. Uses of lines are counted by (bytes of a
     line, depth): so many other lines were used since the last use, hence a cache with more lines than `depth` that
     drops the oldest one still has it. A fetch is `next` where execution ran on into the line, `jump` otherwise.
     """
 
     executed: Counter[int] = field(default_factory=Counter)
     taken: Counter[int] = field(default_factory=Counter)
+    unaligned: Counter[int] = field(default_factory=Counter)
+    transfers: Counter[int] = field(default_factory=Counter)
     fetches: Counter[tuple[int, FetchKind, int]] = field(default_factory=Counter)
     reads: Counter[tuple[int, int]] = field(default_factory=Counter)
 
@@ -84,6 +87,8 @@ class Histogram:
         for part in parts:
             total.executed.update(part.executed)
             total.taken.update(part.taken)
+            total.unaligned.update(part.unaligned)
+            total.transfers.update(part.transfers)
             total.fetches.update(part.fetches)
             total.reads.update(part.reads)
         return total
@@ -124,6 +129,9 @@ def read_counts(lines: Iterable[str]) -> Counts:
                 part.executed[int(at, 16)] = int(executed)
                 if taken != "0":
                     part.taken[int(at, 16)] = int(taken)
+            case ["unaligned", at, times, transfers]:
+                part.unaligned[int(at, 16)] = int(times)
+                part.transfers[int(at, 16)] = int(transfers)
             case ["fetch", width, ("next" | "jump") as kind, depth, times]:
                 part.fetches[int(width), kind, _depth(depth)] = int(times)
             case ["read", width, depth, times]:

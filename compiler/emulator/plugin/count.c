@@ -15,9 +15,10 @@
  *                                        running on, `jump` otherwise. DISTANCE lines were used since its last use: a
  *                                        cache of more lines, oldest out first, has it. `-`: too long ago, or never
  *            read BYTES DISTANCE N       the same for loads of data from flash; 0 is the line of the last one
+ *            unaligned ADDRESS N EXTRA   an instruction's accesses that are not aligned to their size, and how many
+ *                                        aligned transfers on a 32-bit bus they take beyond one each
  *
- * Counting is inline additions; following the program is one call per translated block, and one per load while `flash`
- * is given. Branches end blocks. A block that ends for another reason runs on into the address behind it, so nothing
+ * Counting is inline additions; following the program is one call per translated block, and one per load and store. Branches end blocks. A block that ends for another reason runs on into the address behind it, so nothing
  * is taken there. Instructions under an IT block count whether or not their condition holds.
  *
  * QEMU's header is not part of distributions, so the few declarations needed are here; they are those of version 1 of
@@ -37,7 +38,7 @@ typedef struct qemu_info_t qemu_info_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1 };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 }; /* asked for loads alone, QEMU 7.2 tells of stores */
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
@@ -54,6 +55,7 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *,
                                       void (*)(unsigned, qemu_plugin_meminfo_t, uint64_t, void *),
                                       enum qemu_plugin_cb_flags, enum qemu_plugin_mem_rw, void *);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
+unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 
 EXPORT int qemu_plugin_version = 1;
@@ -70,6 +72,8 @@ static uint64_t executed; /* by every instruction of the program */
 static uint64_t started;
 static uint64_t *counts; /* per byte of [low, high): instructions start at any address on x86 */
 static uint64_t *taken;
+static uint64_t *unaligned;
+static uint64_t *extra; /* transfers of the unaligned accesses */
 static uint8_t *sizes;
 static bool armed, inside, done;
 
@@ -123,11 +127,20 @@ static bool in_flash(uint64_t address)
     return false;
 }
 
-static void on_load(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)
+/* A bus of 32 bits moves a word at an odd address as byte, halfword, byte; one at a halfword's address as two. */
+static void on_access(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)
 {
     (void)cpu;
-    (void)data;
-    if (inside && !done && in_flash(address) && !qemu_plugin_mem_is_store(info)) {
+    if (!inside || done) {
+        return;
+    }
+    const uint64_t size = UINT64_C(1) << qemu_plugin_mem_size_shift(info);
+    if ((address & (size - 1)) != 0) {
+        const size_t place = (size_t)((uint64_t *)data - counts);
+        unaligned[place]++;
+        extra[place] += size == 4 && (address & 1) != 0 ? 2 : 1;
+    }
+    if (in_flash(address) && !qemu_plugin_mem_is_store(info)) {
         for (size_t i = 0; i < WIDTHS; i++) {
             use(&loaded[i], address >> loaded[i].shift, READ);
         }
@@ -187,6 +200,11 @@ static void print_part(void)
             fprintf(out, "count %" PRIx64 " %" PRIu64 " %u %" PRIu64 "\n", low + i, counts[i], sizes[i], taken[i]);
             counts[i] = 0;
             taken[i] = 0;
+        }
+        if (unaligned[i] != 0) {
+            fprintf(out, "unaligned %" PRIx64 " %" PRIu64 " %" PRIu64 "\n", low + i, unaligned[i], extra[i]);
+            unaligned[i] = 0;
+            extra[i] = 0;
         }
     }
     for (size_t i = 0; i < WIDTHS; i++) {
@@ -281,9 +299,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *translate
             sizes[at - low] = (uint8_t)qemu_plugin_insn_size(insn);
             block->taken = &taken[at - low];
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counts[at - low], 1);
-            if (flash_edges != 0) {
-                qemu_plugin_register_vcpu_mem_cb(insn, on_load, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, NULL);
-            }
+            qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
+                                             &counts[at - low]);
         }
     }
     qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
@@ -349,8 +366,10 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     }
     counts = calloc(high - low, sizeof *counts);
     taken = calloc(high - low, sizeof *taken);
+    unaligned = calloc(high - low, sizeof *unaligned);
+    extra = calloc(high - low, sizeof *extra);
     sizes = calloc(high - low, 1);
-    if (counts == NULL || taken == NULL || sizes == NULL) {
+    if (counts == NULL || taken == NULL || unaligned == NULL || extra == NULL || sizes == NULL) {
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
