@@ -37,7 +37,8 @@ def lower(
     schedules = {n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"}
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
-    return lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name)
+    program = lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name)
+    return replace(program, features=features)
 
 
 def lower_planned(

@@ -72,6 +72,7 @@ class Program:
     outputs: tuple[Slot, ...]
     plan: Plan
     arena_bytes: int
+    features: frozenset[str] = frozenset()  # of the target: which instructions emitters may spell out
 
     def text(self) -> str:
         """The plan for people: layers in the order they run, then buffers with their place and life."""
