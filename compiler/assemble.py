@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from compiler.anatomy.mix import layer_mix
+from compiler.anatomy.objdump import disassembler
+from compiler.anatomy.sections import sections
 from compiler.emulator.build import Build
 from compiler.emulator.measure import Measurement
+from compiler.emulator.native import why_not_run
 from compiler.memory.lifetimes import Life
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
@@ -75,6 +79,7 @@ def assemble(
         passes=list(passes),
         memory=_memory(program),
         validation=checked.validation if checked else None,
+        sections=sections(program, built),
         notes=_notes(options, target, built, measured),
     )
 
@@ -91,6 +96,7 @@ def _layers(
     program: Program, built: Build, measured: Measurement | None, checked: ValidationResult | None
 ) -> list[Layer]:
     seen: set[str] = set()
+    mixes = layer_mix(built, measured)
     result = []
     for i, layer in enumerate(program.layers):
         first = layer.kernel not in seen
@@ -111,6 +117,7 @@ def _layers(
                 ),
                 ram_live=_live(program, i),
                 instructions=measured.layer_instructions[i] if measured and measured.layer_instructions else None,
+                mix=mixes[i] if mixes else None,
                 kernel=layer.kernel,
                 schedule=layer.schedule,
                 error=checked.layer_errors[i] if checked else None,
@@ -158,16 +165,22 @@ def _memory(program: Program) -> MemoryInfo:
 def _notes(options: CompileOptions, target: Target, built: Build, measured: Measurement | None) -> list[str]:
     notes = []
     if measured is None:
-        notes.append("Nothing was run: instructions, stack and validation are unknown.")
+        reason = why_not_run(target) if options.run else None
+        notes.append(
+            "Nothing was run: instructions, stack and validation are unknown."
+            + (f" Built but not run, because {reason}." if reason else "")
+        )
     elif measured.instructions is not None:
         notes.append(
             "Instructions are executed ones, from entry to return of the run function on the emulator, with inputs and "
             "outputs in the arena. They are no cycles."
         )
     if measured is not None and measured.instructions is None:
-        notes.append("This target runs on this computer; instructions and stack are not measured.")
+        notes.append("This target runs on this computer itself; instructions are not counted there.")
     if options.arena == "caller":
         notes.append("The caller provides the arena; it counts as RAM all the same.")
+    if disassembler(target) is None:
+        notes.append(f"No disassembler for {target.name} is installed: there is no listing.json.")
     if target.memory and built.sizes.other:
         notes.append("flash.other is start-up code and what the model pulls in from the compiler's libraries.")
     return notes

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field
 
 from compiler.options import CompileOptions, Emitter, Objective, Precision
+from compiler.targets.base import Qemu, QemuUser, Target
 from compiler.version import VERSION
 
 _LANGUAGES = {
@@ -33,9 +34,18 @@ class TargetInfo(BaseModel):
     name: str
     title: str
     description: str = ""
+    family: str = ""
+    features: list[str] = Field(default_factory=list, description="what the generated code may use")
+    float_unit: str = Field("none", description="none: floating point is computed by functions, slowly")
+    clock_mhz: float | None = Field(None, description="assumed without a board; null: read where the code runs")
+    clock_of: str = Field("", description="the board that the clock is taken from")
     flash: int | None = Field(None, description="bytes of flash of the emulated board")
     ram: int | None = Field(None, description="bytes of RAM of the emulated board")
-    emulator: str | None = Field(None, description="null when the code runs on this computer")
+    emulator: str | None = Field(None, description="null when the code runs on this computer, or not at all")
+    runs_on: str = Field("", description="where the compiled code is run, in words; why not, where it is not")
+    runnable: bool = Field(True, description="false: code is built here, but not run")
+    buildable: bool = Field(True, description="false: no compiler for it is installed")
+    aliases: list[str] = Field(default_factory=list, description="other names for the option")
 
 
 class Choice(BaseModel):
@@ -94,20 +104,44 @@ def _choices(names: tuple[str, ...], texts: dict[str, tuple[str, str]]) -> list[
 def targets() -> tuple[TargetInfo, ...]:
     from compiler.targets import targets as known
 
-    found = []
-    for target in known().values():
-        flash, ram = target.region("flash"), target.region("ram")
-        emulator = f"{target.emulator.program} -M {target.emulator.machine}" if target.emulator else None
-        found.append(
-            TargetInfo(
-                name=target.name,
-                title=target.title,
-                flash=flash.size if flash else None,
-                ram=ram.size if ram else None,
-                emulator=emulator,
-            )
-        )
-    return tuple(found)
+    return tuple(_target(one) for one in known().values())
+
+
+def _target(target: Target) -> TargetInfo:
+    from compiler.emulator.native import why_not_run
+    from compiler.toolchain.select import installed
+
+    flash, ram = target.region("flash"), target.region("ram")
+    reason = why_not_run(target)
+    emulator = emulated_by(target)
+    return TargetInfo(
+        name=target.name,
+        title=target.title,
+        description=target.description,
+        family=target.family,
+        features=list(target.features),
+        float_unit=target.float_unit,
+        clock_mhz=target.clock_mhz,
+        clock_of=target.clock_of,
+        flash=flash.size if flash else None,
+        ram=ram.size if ram else None,
+        emulator=emulator,
+        runs_on=f"not run: {reason}" if reason else emulator or "this computer",
+        runnable=reason is None,
+        buildable=bool(installed(target)),
+        aliases=list(target.aliases),
+    )
+
+
+def emulated_by(target: Target) -> str | None:
+    """The emulator and what it emulates; None where there is none."""
+    match target.emulator:
+        case Qemu(program=program, machine=machine):
+            return f"{program} -M {machine}"
+        case QemuUser(program=program, cpu=cpu):
+            return f"{program} -cpu {cpu}"
+        case _:
+            return None
 
 
 @cache
@@ -161,7 +195,7 @@ def _tools() -> dict[str, str]:
     names = {"clang", "ld.lld"}
     for target in known().values():
         names.add(target.gcc.program("gcc"))
-        if target.emulator:
+        if isinstance(target.emulator, Qemu | QemuUser):
             names.add(target.emulator.program)
     found = {name: find(name) for name in sorted(names)}
     return {name: tool.version if tool else "" for name, tool in found.items()}

@@ -24,11 +24,13 @@ from functools import partial
 from pathlib import Path
 
 from compiler import emit, targets
+from compiler.anatomy.listing import listing
 from compiler.assemble import assemble
 from compiler.budget import check_budget, refuse_uncheckable
 from compiler.dump import dump
 from compiler.emulator.build import build
 from compiler.emulator.measure import run
+from compiler.emulator.native import why_not_run
 from compiler.emulator.protocol import in_memory_order
 from compiler.errors import CompilerBug, DeepMetalError
 from compiler.graph.types import Array
@@ -65,6 +67,7 @@ def compile_model(
     """
     trace = trace or Trace()
     target = targets.target(options.target)
+    options = options.model_copy(update={"target": target.name})  # not the alias that it may have been called by
     emitter = emit.get(options.emit)
     refuse_uncheckable(options)
     with _work_folder(trace) as workdir:
@@ -96,7 +99,7 @@ def compile_model(
             else draw_vectors(program.inputs, options.vectors)
         )
         measured = checked = None
-        if options.run:
+        if options.run and why_not_run(target) is None:
             with trace.stage("emulate"):
                 measured = run(built, program, drawn, trace)
             with trace.stage("validate"):
@@ -111,6 +114,7 @@ def compile_model(
                 sources=sources,
                 objects={built.object_path: built.object, built.library_path: built.library},
                 vectors=_self_check(program, source, drawn, checked),
+                listing=listing(program, built, options, sources, measured),
             )
     report = report.model_copy(update={"timings": dict(trace.seconds)})
     if checked is not None and not checked.passed:

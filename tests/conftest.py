@@ -44,12 +44,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         wanted = [marker for marker in needs.NEEDS if item.get_closest_marker(marker)]
+        on = [marker.args[0] for marker in item.iter_markers("needs_target")]
         slow = item.get_closest_marker("slow") or any(item.path.is_relative_to(folder) for folder in NOT_QUICK)
-        if quick and (wanted or slow):
+        if quick and (wanted or on or slow):
             left_out.append(item)
             continue
-        for marker in wanted:
-            if reason := needs.missing(marker):
+        for reason in (*map(needs.missing, wanted), *map(needs.missing_for, on)):
+            if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -33,8 +33,11 @@ def _add(
 def targets(args: argparse.Namespace) -> int:
     from compiler.catalog import targets as known
 
-    rows = [(t.name, t.title, size(t.flash), size(t.ram), t.emulator or "runs on this computer") for t in known()]
-    return _show(args, known(), ("target", "processor", "flash", "RAM", "emulator"), rows)
+    rows = [
+        (t.name, t.title, f"{t.clock_mhz:g}" if t.clock_mhz else "–", size(t.flash), size(t.ram), t.runs_on)
+        for t in known()
+    ]
+    return _show(args, known(), ("target", "processor", "MHz", "flash", "RAM", "runs on"), rows)
 
 
 def operators(args: argparse.Namespace) -> int:

@@ -12,13 +12,13 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from compiler.emulator.protocol import subject_header, subject_tables
-from compiler.errors import CompilerBug, ToolError
+from compiler.errors import CompilerBug, ModelError, ToolError
 from compiler.options import CompileOptions
-from compiler.targets.base import Region, Target
+from compiler.targets.base import Qemu, Region, Target
 from compiler.toolchain.archive import archive
 from compiler.toolchain.compiler import Compiler, compile_c
 from compiler.toolchain.languages import ObjectBuild, build_object
-from compiler.toolchain.link import link
+from compiler.toolchain.link import DOES_NOT_FIT, hosted, link
 from compiler.toolchain.run import FAILED
 from compiler.toolchain.select import select
 from compiler.toolchain.sizes import Sizes, firmware_sizes, object_sizes
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
     from compiler.program import Program
 
 REJECTED = "E0705"
-STACK_BYTES = 16 * 1024  # at least this much is left for the stack of harness and model
 HARNESS_FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-fno-common")
 SUPPORT_FLAGS = (*HARNESS_FLAGS, "-fno-builtin")
 
 
 @dataclass(frozen=True)
 class Build:
-    """One object, and the program that runs it. `harness` lies in `workdir`, which must live on for `run`."""
+    """One object, and the program that runs it. `harness` lies in `workdir`, which must live on for `run`.
+
+    `target` is on the machine that the program fits. Where code is built and not run there is no harness.
+    """
 
     target: Target
     workdir: Path
@@ -46,7 +48,7 @@ class Build:
     compiler: str
     compiler_version: str
     flags: tuple[str, ...]
-    harness: Path
+    harness: Path | None
     predicts: bool
 
     @property
@@ -85,11 +87,24 @@ def build(
 
     header = sources.get(f"include/{program.name}.h", b"").decode()
     predict = predict_shape(program.name, header)
-    maker = _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags)
-    harness = maker.harness(object_path)
+
+    def programs(target: Target) -> _Programs:
+        return _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags)
+
+    maker = programs(target)
+    harness = None
+    if smaller := target.on_smaller():
+        try:
+            harness = programs(smaller).harness(object_path)
+            target = smaller
+        except ModelError as error:
+            if error.code != DOES_NOT_FIT:
+                raise
+    if harness is None and target.emulator is not None:
+        harness = maker.harness(object_path)
     arena_bytes = program.arena_bytes
     if target.memory:
-        sizes = firmware_sizes(maker.firmware(object_path), target, arena_bytes)
+        sizes = firmware_sizes(maker.firmware(object_path), maker.target, arena_bytes)
     else:
         sizes = object_sizes(workdir / object_path, 0 if options.arena == "caller" else arena_bytes)
     return Build(
@@ -154,26 +169,28 @@ class _Programs:
         with as_file(files("compiler.emulator") / "firmware") as ours:
             shutil.copytree(ours, folder, dirs_exist_ok=True)
         emulator = self.target.emulator
-        timer = emulator.timer.at if emulator and emulator.timer else None
+        timer = emulator.timer.at if isinstance(emulator, Qemu) and emulator.timer else None
         header = subject_header(self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer)
         (folder / "subject.h").write_text(header)
         (folder / "subject.c").write_text(subject_tables(self.program))
 
     def harness(self, model: str) -> Path:
         """The program that runs vectors."""
-        ours = ["harness.c", "subject.c", f"{self._system}/system.c"]
+        ours = ["harness.c", "subject.c", *self._system("system.c", "start.c", "start.S", "measured_call.S")]
         if self.target.memory:
-            ours += [f"{self._system}/start.c", f"{self._system}/measured_call.S"]
+            ours.append("memory.c")
         return self._link([self._compile(name) for name in ours], model, "harness/harness.elf")
 
     def firmware(self, model: str) -> Path:
         """The smallest program that uses the model, for sizes."""
-        ours = ["firmware.c", f"{self._system}/start.c"]
+        ours = ["firmware.c", "memory.c", *self._system("start.c", "start.S")]
         return self._link([self._compile(name) for name in ours], model, "harness/firmware.elf")
 
-    @property
-    def _system(self) -> str:
-        return self.target.emulator.start_up if self.target.emulator else "host"
+    def _system(self, *names: str) -> list[str]:
+        """Those of the files that the target's start-up code has."""
+        family = "cortex_m" if self.target.family == "Arm Cortex-M" else "riscv"
+        folder = self.target.emulator.start_up if self.target.emulator else family
+        return [f"{folder}/{name}" for name in names if (self.workdir / "harness" / folder / name).exists()]
 
     def _compile(self, name: str, flags: tuple[str, ...] = HARNESS_FLAGS) -> str:
         output = f"harness/{Path(name).with_suffix('.o')}"
@@ -190,10 +207,12 @@ class _Programs:
 
     def _link(self, objects: list[str], model: str, output: str) -> Path:
         script = ""
+        support = not hosted(self.target)
         if self.target.memory:
             script = "harness/firmware-filled.ld"
             text = (self.workdir / "harness/firmware.ld").read_text()
             (self.workdir / script).write_text(Template(text).substitute(self._layout(model)))
+        if support:
             # Last and as a library: each function is taken only when no C library has it.
             (self.workdir / "harness/libsupport.a").write_bytes(
                 archive({"support.o": (self.workdir / self._compile("support.c", SUPPORT_FLAGS)).read_bytes()})
@@ -205,7 +224,7 @@ class _Programs:
             output,
             workdir=self.workdir,
             script=script,
-            last=("harness/libsupport.a",) if self.target.memory else (),
+            last=("harness/libsupport.a",) if support else (),
             flags=self.extra_flags,
         )
 
@@ -217,7 +236,7 @@ class _Programs:
             "object": model,
             "constants": "more" if more and self._is_tight("flash", self.program.weight_bytes()) else "flash",
             "arena": "more" if more and self._is_tight("ram", self.program.arena_bytes) else "ram",
-            "stack": str(STACK_BYTES),
+            "stack": str(self.target.stack),
         }
 
     def _is_tight(self, name: str, size: int) -> bool:

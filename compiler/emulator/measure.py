@@ -20,9 +20,9 @@ from compiler.emulator.protocol import Array, Results, Truncated, VectorRun, rea
 from compiler.emulator.qemu import CRASHED, run_firmware
 from compiler.errors import CompilerBug
 from compiler.options import CompileOptions
-from compiler.targets.base import Qemu, Target
+from compiler.targets.base import Emulator, Native, Qemu, Target
 from compiler.toolchain.find import require
-from compiler.toolchain.run import Limits, clean, run_tool
+from compiler.toolchain.run import clean
 from compiler.toolchain.sizes import constant_ranges, read_symbols
 from compiler.trace import Trace
 
@@ -34,6 +34,7 @@ Counting = Literal["plugin", "timer"]
 LEAST_SECONDS = 120.0
 SLOWEST_MACS = 2e6  # emulated multiply-accumulates per second that even a busy computer manages
 RUNS_PER_VECTOR = 4
+UNMEASURED = "host"  # the start-up code in plain C, for whatever computer this is
 
 # The jump from the harness's wrapper into model_run, which the empty call that is subtracted does not have; and that
 # call's own two instructions.
@@ -88,34 +89,37 @@ def run(
     if seconds is None:
         work = RUNS_PER_VECTOR * len(vectors) * sum(layer.macs for layer in program.layers)
         seconds = LEAST_SECONDS + work / SLOWEST_MACS
+    emulator, harness = built.target.emulator, built.harness
+    if emulator is None or harness is None:
+        raise CompilerBug(CRASHED, f"{built.target.name} is built and not run")
     rundir = built.workdir / "run"
     rundir.mkdir(exist_ok=True)
     for name in ("results.bin", "fault.bin", "counts.txt"):
         (rundir / name).unlink(missing_ok=True)
     (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors))
-    qemu = built.target.emulator
-    if qemu is None:
-        _run_native(built, rundir, seconds)
-        return _measured(_results(built, program, len(vectors)), None, None, None)
+    if isinstance(emulator, Native):
+        _run_native(harness, built.workdir, emulator, seconds)
+        return _measured(_results(built, program, len(vectors)), None, emulator, program)
 
     counts = None
     if counting != "timer":
-        counts = _run_with_plugin(built, program, qemu, rundir, seconds)
+        counts = _run_with_plugin(harness, built.workdir, program, emulator, rundir, seconds)
     if counts is None:
         if counting == "plugin":
             raise CompilerBug(CRASHED, "the counting plugin does not work with this QEMU")
-        run_firmware(qemu, built.harness, rundir, icount=qemu.timer is not None, seconds=seconds)
+        timer = isinstance(emulator, Qemu) and emulator.timer is not None
+        run_firmware(emulator, harness, rundir, icount=timer, seconds=seconds)
     results = _results(built, program, len(vectors))
-    measured = _measured(results, counts, qemu, program)
+    measured = _measured(results, counts, emulator, program)
     if trace is not None:
         trace.log(f"{measured.instructions} instructions (by {measured.counting}), {measured.stack} bytes of stack")
     return measured
 
 
-def _run_native(built: Build, rundir: Path, seconds: float) -> None:
-    outcome = run_tool([built.harness], cwd=rundir, limits=Limits(seconds=seconds, memory=None), check=False)
+def _run_native(harness: Path, workdir: Path, emulator: Native, seconds: float) -> None:
+    outcome = run_firmware(emulator, harness, workdir / "run", seconds=seconds, check=False)
     if outcome.status != 0:
-        facts = {"status": str(outcome.status), "it said": clean(outcome.last_lines(40), built.workdir)}
+        facts = {"status": str(outcome.status), "it said": clean(outcome.last_lines(40), workdir)}
         raise CompilerBug(CRASHED, "the compiled code crashed on this computer", facts=facts)
 
 
@@ -127,12 +131,14 @@ def _results(built: Build, program: Program, vectors: int) -> Results:
         raise CompilerBug(CRASHED, "the compiled code ended before it had run all vectors") from error
 
 
-def _run_with_plugin(built: Build, program: Program, qemu: Qemu, rundir: Path, seconds: float) -> Counts | None:
+def _run_with_plugin(
+    harness: Path, workdir: Path, program: Program, emulator: Emulator, rundir: Path, seconds: float
+) -> Counts | None:
     """None when no plugin could be built, or QEMU refuses it."""
-    library = plugin_library(built.workdir)
+    library = plugin_library(workdir)
     if library is None:
         return None
-    symbols, address = read_symbols(built.harness)
+    symbols, address = read_symbols(harness)
     code = [symbol for symbol in symbols if symbol.kind == "function"]
     numbers = {
         "low": min(symbol.address for symbol in code),
@@ -145,43 +151,43 @@ def _run_with_plugin(built: Build, program: Program, qemu: Qemu, rundir: Path, s
     path = str(library).replace(",", ",,")  # commas separate arguments, doubled ones are meant
     arguments = [path, "out=counts.txt", *(f"{name}={value:x}" for name, value in numbers.items())]
     arguments.append("marks=" + ":".join(f"{at:x}" for at in kernels))
-    arguments.append("flash=" + ":".join(f"{at:x}:{end:x}" for at, end in constant_ranges(built.harness)))
-    outcome = run_firmware(qemu, built.harness, rundir, plugin=",".join(arguments), seconds=seconds, check=False)
+    arguments.append("flash=" + ":".join(f"{at:x}:{end:x}" for at, end in constant_ranges(harness)))
+    outcome = run_firmware(emulator, harness, rundir, plugin=",".join(arguments), seconds=seconds, check=False)
     report = rundir / "counts.txt"
     if not report.is_file():
         return None  # QEMU ended before the plugin was installed
     if outcome.status != 0:
-        run_firmware(qemu, built.harness, rundir, seconds=seconds)  # says what is wrong, without the plugin
+        run_firmware(emulator, harness, rundir, seconds=seconds)  # says what is wrong, without the plugin
     with report.open() as lines:
         return read_counts(lines)
 
 
-def _measured(results: Results, counts: Counts | None, qemu: Qemu | None, program: Program | None) -> Measurement:
+def _measured(results: Results, counts: Counts | None, emulator: Emulator, program: Program) -> Measurement:
     each: tuple[int, ...] = ()
     layers: tuple[int, ...] | None = None
     counting: Counting | None = None
-    if qemu is not None and program is not None:
-        if counts is not None:
-            counting = "plugin"
-            each = tuple(interval.total for interval in counts.intervals)
-            layers = _layers_between_marks(program, counts.intervals[0]) if counts.intervals else None
-        elif qemu.timer is not None:
-            counting = "timer"
-            per = qemu.timer.ticks_per_instruction
-            each = tuple(_from_ticks(run.ticks, results.ticks_of_nothing, per) for run in results.runs)
-            layers = tuple(round((ticks - results.ticks_of_no_layer) / per) for ticks in results.runs[0].layer_ticks)
+    if counts is not None:
+        counting = "plugin"
+        each = tuple(interval.total for interval in counts.intervals)
+        layers = _layers_between_marks(program, counts.intervals[0]) if counts.intervals else None
+    elif isinstance(emulator, Qemu) and emulator.timer is not None:
+        counting = "timer"
+        per = emulator.timer.ticks_per_instruction
+        each = tuple(_from_ticks(run.ticks, results.ticks_of_nothing, per) for run in results.runs)
+        layers = tuple(round((ticks - results.ticks_of_no_layer) / per) for ticks in results.runs[0].layer_ticks)
+    tool = None if isinstance(emulator, Native) else require(emulator.program, "running the compiled code")
     return Measurement(
         runs=results.runs,
         instructions=each[0] if each else None,
         instructions_each=each,
         layer_instructions=layers,
-        stack=max((run.stack for run in results.runs), default=None) if qemu else None,
+        stack=max((run.stack for run in results.runs), default=None) if emulator.start_up != UNMEASURED else None,
         counting=counting,
-        emulator=qemu.program if qemu else None,
-        emulator_version=require(qemu.program, "running the compiled code").version if qemu else None,
+        emulator=tool.name if tool else None,
+        emulator_version=tool.version if tool else None,
         executions=counts.executions if counts else {},
         histogram=Histogram.sum(counts.parts) if counts else None,
-        layer_histograms=_layer_histograms(program, counts) if counts and program else None,
+        layer_histograms=_layer_histograms(program, counts) if counts else None,
     )
 
 

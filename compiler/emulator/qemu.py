@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from compiler.errors import CompilerBug, ToolError
-from compiler.targets.base import Qemu
+from compiler.targets.base import Emulator, Native, Qemu, QemuUser
 from compiler.toolchain.find import require
 from compiler.toolchain.run import FAILED, TIME_LIMIT, Limits, Outcome, failure, run_tool
 from compiler.toolchain.sizes import Symbol, read_symbols
@@ -16,7 +16,7 @@ FAULT_STATUS, BAD_FILE_STATUS = 3, 4
 
 
 def run_firmware(
-    qemu: Qemu,
+    emulator: Emulator,
     elf: Path,
     rundir: Path,
     *,
@@ -26,39 +26,60 @@ def run_firmware(
     check: bool = True,
 ) -> Outcome:
     """Run until the firmware ends itself; files that it opens are in `rundir`."""
-    tool = require(qemu.program, "running the compiled code")
-    command: list[str | Path] = [tool.path, "-M", qemu.machine, "-cpu", qemu.cpu, "-nodefaults"]
-    command += ["-display", "none", "-monitor", "none", "-serial", "none"]
-    command += ["-semihosting-config", "enable=on,target=native"]
-    if plugin is not None:
-        command += ["-plugin", plugin]
-    if icount:
-        assert qemu.timer is not None
-        command += ["-icount", f"shift={qemu.timer.icount_shift},sleep=off"]
+    command = [*_emulated(emulator, plugin, icount), elf]
+    where = _where(emulator)
+    memory = (
+        None if isinstance(emulator, Native | QemuUser) else Limits.memory
+    )  # these reserve addresses by the terabyte
     try:
-        outcome = run_tool([*command, "-kernel", elf], cwd=rundir, limits=Limits(seconds=seconds), check=False)
+        outcome = run_tool(command, cwd=rundir, limits=Limits(seconds=seconds, memory=memory), check=False)
     except ToolError as error:
         if error.code == TIME_LIMIT:
-            raise ToolError(HUNG, f"the compiled code did not end within {seconds:g} s on {qemu.machine}") from error
+            raise ToolError(HUNG, f"the compiled code did not end within {seconds:g} s on {where}") from error
         raise
     if check and outcome.status != 0:
-        raise _failure(qemu, elf, rundir, outcome)
+        raise _failure(where, elf, rundir, outcome)
     return outcome
 
 
-def _failure(qemu: Qemu, elf: Path, rundir: Path, outcome: Outcome) -> ToolError | CompilerBug:
+def _emulated(emulator: Emulator, plugin: str | None, icount: bool) -> list[str | Path]:
+    """The command in front of the program."""
+    if isinstance(emulator, Native):
+        return []
+    tool = require(emulator.program, "running the compiled code")
+    plugins = ["-plugin", plugin] if plugin is not None else []
+    if isinstance(emulator, QemuUser):
+        return [tool.path, "-cpu", emulator.cpu, *plugins]
+    command: list[str | Path] = [tool.path, "-M", emulator.machine, "-cpu", emulator.cpu, "-nodefaults"]
+    if emulator.start_up == "riscv":
+        command += ["-bios", "none"]
+    command += ["-display", "none", "-monitor", "none", "-serial", "none"]
+    command += ["-semihosting-config", "enable=on,target=native", *plugins]
+    if icount:
+        assert emulator.timer is not None
+        command += ["-icount", f"shift={emulator.timer.icount_shift},sleep=off"]
+    return [*command, "-kernel"]
+
+
+def _where(emulator: Emulator) -> str:
+    if isinstance(emulator, Native):
+        return "this computer"
+    return emulator.machine if isinstance(emulator, Qemu) else emulator.program
+
+
+def _failure(where: str, elf: Path, rundir: Path, outcome: Outcome) -> ToolError | CompilerBug:
     fault = rundir / "fault.bin"
     if outcome.status == FAULT_STATUS and fault.is_file():
-        _, pc = struct.unpack("<II", fault.read_bytes().ljust(8, b"\0")[:8])
+        (pc,) = struct.unpack("<Q", fault.read_bytes().ljust(8, b"\0")[:8])
         symbols, _ = read_symbols(elf)
         return CompilerBug(
             CRASHED,
-            f"the compiled code crashed on {qemu.machine}",
+            f"the compiled code crashed on {where}",
             facts={"function": function_at(symbols, pc), "address": f"{pc:#010x}"},
         )
     if outcome.status == BAD_FILE_STATUS:
-        return ToolError(FAILED, f"the firmware on {qemu.machine} could not read or write its files")
-    return failure(qemu.program, outcome)
+        return ToolError(FAILED, f"the firmware on {where} could not read or write its files")
+    return failure(elf.name if where == "this computer" else where, outcome)
 
 
 def function_at(symbols: list[Symbol], address: int) -> str:

@@ -24,12 +24,21 @@ def targets() -> dict[str, Target]:
     return dict(sorted(found.items()))
 
 
+@cache
+def aliases() -> dict[str, str]:
+    """Other names of targets, e.g. avx2 -> x86-64-v3."""
+    found = {alias: one.name for one in targets().values() for alias in one.aliases}
+    if len(found) != sum(len(one.aliases) for one in targets().values()) or found.keys() & targets().keys():
+        raise ValueError("two targets share a name")
+    return dict(sorted(found.items()))
+
+
 def target(name: str) -> Target:
-    """The target of this name; an unknown name is the user's error and gets the list."""
+    """The target of this name or alias; an unknown name is the user's error and gets the list."""
     known = targets()
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.5)
+    if found := known.get(aliases().get(name, name)):
+        return found
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), [*known, *aliases()], n=1, cutoff=0.5)
     raise ModelError(
         "E1001",
         f"unknown target '{name}'",

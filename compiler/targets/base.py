@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 CompilerName = Literal["gcc", "clang"]
@@ -28,11 +28,14 @@ class Llvm:
     """How LLVM names the processor; clang takes triple and `cpu` from here too.
 
     Write triples with four parts: `thumbv7em-none-eabihf` reads `none` as the vendor and loses the hard-float ABI.
+    `features`, `abi` and `code_model` are what code generation is given beside them; empty ones are LLVM's defaults.
     """
 
     triple: str
     cpu: str
     features: tuple[str, ...] = ()
+    abi: str = ""  # RISC-V: ilp32, ilp32f, lp64d
+    code_model: str = ""  # "medium": code and data lie anywhere, within 2 GiB of each other
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Gcc:
     prefix: str
     machine: str = ""
     libc: bool = True  # False: the compiler comes without a C library, memcpy and memset are ours
+    links_only: bool = False  # True: this version does not know the processor, but its linker and libgcc serve
 
     def program(self, name: str) -> str:
         return f"{self.prefix}-{name}" if self.prefix else name
@@ -49,7 +53,10 @@ class Gcc:
 
 @dataclass(frozen=True)
 class Clang:
-    """Options beside the triple; an empty triple in `Llvm` is this computer's own."""
+    """Options beside the triple; an empty triple in `Llvm` is this computer's own.
+
+    `-mcpu` comes from `Llvm.cpu` unless `machine` says `-march`.
+    """
 
     machine: str = ""
 
@@ -83,13 +90,14 @@ class FlashTiming:
 
 @dataclass(frozen=True)
 class Timer:
-    """A 32-bit timer of the emulated board that counts down, one count per tick of `hertz`.
+    """What counts instructions where the emulator's plugin cannot: a 32-bit counter that advances by `hertz`.
 
+    `at` is the address of a register that counts down; None is the core's own instruction counter, which counts up.
     `-icount shift=N` lets each instruction take 2^N ns, hence `hertz * 2^N / 1e9` ticks: at least one, so that
     single instructions can be told apart.
     """
 
-    at: int
+    at: int | None
     hertz: int
     icount_shift: int
 
@@ -110,17 +118,66 @@ class Qemu:
 
 
 @dataclass(frozen=True)
+class QemuUser:
+    """An emulator of one Linux process."""
+
+    program: str
+    cpu: str
+    start_up: str
+
+
+@dataclass(frozen=True)
+class Native:
+    """This computer itself, where its processor has `flags`, as Linux names them."""
+
+    start_up: str
+    flags: tuple[str, ...] = ()
+
+
+Emulator = Qemu | QemuUser | Native
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Another emulated board for the same core, with its own memory and emulator."""
+
+    memory: tuple[Region, ...]
+    emulator: Qemu
+    stack: int = KiB(16)  # at least this much is left for the stack of harness and model
+
+
+FloatUnit = Literal["none", "single", "double"]
+Family = Literal["Arm Cortex-M", "RISC-V", "x86-64", "AArch64", "This computer"]
+
+
+@dataclass(frozen=True)
 class Target:
     name: str
     title: str
+    family: Family
+    description: str  # what the core has, and chips or boards with it
     llvm: Llvm
     gcc: Gcc
     clang: Clang
     prefer: CompilerName  # what `--compiler auto` takes
+    clock_mhz: float | None  # of the board that `description` names; None is known only where it runs
+    clock_of: str  # that board, or how the clock is found
     memory: tuple[Region, ...] = ()
-    emulator: Qemu | None = None  # None: the code runs on this computer
+    emulator: Emulator | None = None  # None: code is built and not run
+    stack: int = KiB(16)  # at least this much of the emulated RAM is left for the stack of harness and model
+    smaller: Machine | None = None  # taken when the program fits it: a core nearer to the real one
+    float_unit: FloatUnit = "none"  # "none": floating point is computed by functions of the compiler's library
     cycles: str | None = None  # the pipeline model in emulator/cycles/
     features: tuple[str, ...] = ()  # what kernel families may use: fpu32 (32 single-precision registers), dsp, ...
+    aliases: tuple[str, ...] = ()  # other names for `--target`
 
     def region(self, name: str) -> Region | None:
         return next((region for region in self.memory if region.name == name), None)
+
+    def on_smaller(self) -> Target | None:
+        """The target on its smaller machine."""
+        if self.smaller is None:
+            return None
+        return replace(
+            self, memory=self.smaller.memory, emulator=self.smaller.emulator, stack=self.smaller.stack, smaller=None
+        )

@@ -22,5 +22,7 @@ def clang(target: Target) -> Compiler:
     """clang for the target's triple; a ToolError when it is not installed."""
     tool = require("clang", f"building for {target.name}")
     triple = (f"--target={target.llvm.triple}",) if target.llvm.triple else ()
-    cpu = (f"-mcpu={target.llvm.cpu}",) if target.llvm.cpu else ()
-    return Compiler("clang", tool, (*triple, *cpu, *target.clang.machine.split()), OPTIMIZE, "clang++")
+    machine = target.clang.machine.split()
+    by_cpu = target.llvm.cpu and not any(option.startswith("-march=") for option in machine)
+    cpu = (f"-mcpu={target.llvm.cpu}",) if by_cpu else ()
+    return Compiler("clang", tool, (*triple, *cpu, *machine), OPTIMIZE, "clang++")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.errors import ModelError
 from compiler.options import Objective
 from compiler.targets.base import Target
 from compiler.toolchain.compiler import Compiler
@@ -23,5 +24,12 @@ OPTIMIZE: dict[Objective, tuple[str, ...]] = {
 
 def gcc(target: Target) -> Compiler:
     """The target's gcc; a ToolError when it is not installed."""
+    if target.gcc.links_only:
+        raise ModelError(
+            "E1014",
+            f"{target.gcc.program('gcc')} does not know {target.title}",
+            where="--compiler gcc",
+            help="leave --compiler out, or use clang",
+        )
     tool = require(target.gcc.program("gcc"), f"building for {target.name}")
     return Compiler("gcc", tool, tuple(target.gcc.machine.split()), OPTIMIZE, target.gcc.program("g++"))

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.errors import ModelError, ToolError
-from compiler.targets.base import Target
+from compiler.targets.base import Qemu, Target
 from compiler.toolchain.compiler import Compiler
 from compiler.toolchain.find import path_of, require
 from compiler.toolchain.run import FAILED, Limits, run_tool
 
+DOES_NOT_FIT = "E0502"
+STATIC = ("-static", "-no-pie")  # fixed addresses
 _OVERFLOW = re.compile(r"region [`']?(\w+)'? overflowed(?: by (\d+) bytes)?")
 
 
@@ -42,18 +44,26 @@ def link(
 
 
 def _linker(target: Target, compiler: Compiler, script: str) -> list[str | Path]:
-    if not script:
+    if hosted(target):
         return [compiler.tool.path, *compiler.machine]
+    layout = [f"-T{script}"] if script else []
     driver = path_of(target.gcc.program("gcc"))
     if driver is not None:
-        return [driver, *target.gcc.machine.split(), "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", f"-T{script}"]
-    return [require("ld.lld", f"linking for {target.name}").path, "--gc-sections", f"-T{script}"]
+        machine = target.gcc.machine.split()
+        return [driver, *machine, "-nostdlib", "-nostartfiles", *STATIC, "-Wl,--gc-sections", *layout]
+    return [require("ld.lld", f"linking for {target.name}").path, "-static", "--gc-sections", *layout]
+
+
+def hosted(target: Target) -> bool:
+    """This computer's driver links, with its C library; everything else is linked with what we bring."""
+    return not target.llvm.triple
 
 
 def _libraries(target: Target) -> list[str]:
-    if not target.memory or path_of(target.gcc.program("gcc")) is None:
+    if hosted(target) or path_of(target.gcc.program("gcc")) is None:
         return []  # this computer's driver knows; lld has none to offer
-    return ["-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group"] if target.gcc.libc else ["-lgcc"]
+    bare = bool(target.memory)
+    return ["-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group"] if bare and target.gcc.libc else ["-lgcc"]
 
 
 def _does_not_fit(target: Target, overflow: re.Match[str]) -> ModelError:
@@ -63,9 +73,9 @@ def _does_not_fit(target: Target, overflow: re.Match[str]) -> ModelError:
         facts["size"] = f"{region.size} bytes"
     if overflow[2]:
         facts["missing"] = f"{overflow[2]} bytes"
-    machine = target.emulator.machine if target.emulator else target.name
+    machine = target.emulator.machine if isinstance(target.emulator, Qemu) else target.name
     return ModelError(
-        "E0502",
+        DOES_NOT_FIT,
         f"the program does not fit the memory of the emulated board {machine}",
         where=f"--target {target.name}",
         facts=facts,

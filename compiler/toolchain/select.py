@@ -18,10 +18,13 @@ def select(target: Target, choice: Literal["auto", "gcc", "clang"] = "auto") -> 
     """The compiler; with "auto" the other one serves when the preferred one is not installed."""
     if choice != "auto":
         return MAKERS[choice](target)
-    installed: dict[CompilerName, bool] = {
-        "gcc": path_of(target.gcc.program("gcc")) is not None,
-        "clang": path_of("clang") is not None,
-    }
-    others = [kind for kind in MAKERS if kind != target.prefer and installed[kind]]
-    kind = target.prefer if installed[target.prefer] or not others else others[0]
+    here = installed(target)
+    others = [kind for kind in here if kind != target.prefer]
+    kind = target.prefer if target.prefer in here or not others else others[0]
     return MAKERS[kind](target)
+
+
+def installed(target: Target) -> tuple[CompilerName, ...]:
+    """The compilers for the target that this computer has."""
+    gcc_here = not target.gcc.links_only and path_of(target.gcc.program("gcc")) is not None
+    return (*(("gcc",) if gcc_here else ()), *(("clang",) if path_of("clang") else ()))

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from compiler import targets
+from compiler.emulator.native import why_not_run
+from compiler.targets.base import Native, Qemu, QemuUser
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"  # models and baselines that are not part of the repository
 
@@ -74,6 +78,37 @@ NEEDS: dict[str, Need] = {
     "needs_browser": Need("chromium and the built front end", "make test installs both", _browser),
     "needs_cmake": Need("cmake", "apt install cmake", lambda: program("cmake") is not None),
     "needs_torch": Need("PyTorch", "scripts/setup installs it", lambda: importlib.util.find_spec("torch") is not None),
+}
+
+
+@cache
+def missing_for(target: str) -> str | None:
+    """Why code for a target cannot be built and, where it is run at all, run here; or None."""
+    one = targets.target(target)
+    compiler, package = COMPILERS.get(one.gcc.prefix, ("gcc", "gcc libc6-dev"))
+    if one.gcc.links_only:
+        if reason := missing("needs_clang"):
+            return reason
+    elif not program(compiler):
+        return f"needs {compiler} ({package})"
+    if isinstance(one.emulator, Qemu | QemuUser) and not program(one.emulator.program):
+        package = EMULATORS.get(one.emulator.program, "qemu-user")
+        return f"needs {one.emulator.program} (apt install {package})"
+    if isinstance(one.emulator, Native) and (reason := why_not_run(one)):
+        return f"{target} is built but not run: {reason}"
+    return None
+
+
+COMPILERS = {
+    "arm-none-eabi": ("arm-none-eabi-gcc", "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi"),
+    "riscv64-unknown-elf": ("riscv64-unknown-elf-gcc", "apt install gcc-riscv64-unknown-elf"),
+    "aarch64-linux-gnu": ("aarch64-linux-gnu-gcc", "apt install gcc-aarch64-linux-gnu"),
+    "x86_64-linux-gnu": ("x86_64-linux-gnu-gcc", "apt install gcc-x86-64-linux-gnu, or gcc on such a computer"),
+}
+EMULATORS = {
+    "qemu-system-arm": "qemu-system-arm",
+    "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-system-riscv64": "qemu-system-misc",
 }
 
 

@@ -1,0 +1,25 @@
+"""Arm Cortex-M7 with the double-precision FPU, emulated on the MPS2 AN500 board."""
+
+from compiler.targets.base import Clang, Gcc, Llvm, Target
+from compiler.targets.machines import MPS2_MEMORY, MPS2_TIMER, cortex_m
+
+TARGET = Target(
+    name="cortex-m7-dp",
+    title="Arm Cortex-M7F (double precision)",
+    family="Arm Cortex-M",
+    description="Armv7E-M, dual issue, double-precision FPU, DSP, caches; STM32F76x, F77x, H7, i.MX RT10xx, SAMV71",
+    llvm=Llvm(triple="thumbv7em-unknown-none-eabihf", cpu="cortex-m7", features=("+fp64",)),
+    gcc=Gcc("arm-none-eabi", "-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16"),
+    clang=Clang("-mfloat-abi=hard -mfpu=fpv5-d16"),
+    prefer="gcc",
+    clock_mhz=480,
+    clock_of="NUCLEO-H743ZI2 (STM32H743)",
+    memory=MPS2_MEMORY,
+    emulator=cortex_m("mps2-an500", "cortex-m7", MPS2_TIMER),
+    float_unit="double",
+    cycles="cortex_m7",
+    features=(
+        "fpu32",
+        "dsp",
+    ),
+)
