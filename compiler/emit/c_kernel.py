@@ -43,6 +43,7 @@ from compiler.loop.nodes import (
     Unary,
     Var,
     Window,
+    takes_lanes,
 )
 
 # C's precedence, higher binds tighter
@@ -320,8 +321,8 @@ def _is_plain(e: Expr) -> bool:
     match e:
         case Binary(op):
             return e.type.is_float and op in INFIX
-        case Invoke(function) | Apply(Instruction(meaning=function)):
-            return any(v.type.lanes > 1 for v in function.scalars)
+        case Invoke(function, args) | Apply(Instruction(meaning=function), args):
+            return not takes_lanes(function, args)
     return isinstance(e, Var)
 
 

@@ -74,6 +74,11 @@ class View:
             return const(self.value, self.type)
         return Load(self.buffer, self.base + offset, self.type)
 
+    def vector(self, index: Expr, lanes: int) -> Expr:
+        """`lanes` consecutive elements from an index into the buffer on (see `index`)."""
+        kind = self.type.of_lanes(lanes)
+        return const(self.value, kind) if self.buffer is None else Load(self.buffer, index, kind)
+
     def flat(self) -> View:
         """The same memory as one axis; only for tensors without gaps."""
         return View(self.type, (self.size,), (1,), self.buffer, self.base, self.value)

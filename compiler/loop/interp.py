@@ -30,6 +30,7 @@ from compiler.loop.nodes import (
     For,
     Function,
     If,
+    Instruction,
     Invoke,
     Let,
     Load,
@@ -41,6 +42,7 @@ from compiler.loop.nodes import (
     UnaryOp,
     Var,
     Window,
+    takes_lanes,
 )
 from compiler.loop.simplify import fold, wrap
 
@@ -146,10 +148,11 @@ class Machine:
                 return bits if kind.lanes > 1 else bits[()]
             case Splat(a, kind):
                 return np.full(kind.lanes, self.eval(a))
-            case Invoke(function, args):
-                return self.call(function, [], [self.eval(a) for a in args])
-            case Apply(instruction, args):
-                return self.call(instruction.meaning, [], [self.eval(a) for a in args])
+            case Invoke(function, args) | Apply(Instruction(meaning=function), args):
+                given = [self.eval(a) for a in args]
+                if takes_lanes(function, args):
+                    return by_lane(lambda *lane: self.call(function, [], list(lane)), e.type, *given)
+                return self.call(function, [], given)
         raise TypeError(f"no meaning for {e}")
 
 

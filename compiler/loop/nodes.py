@@ -285,21 +285,31 @@ class Apply(Expr):
 
     @property
     def type(self) -> Type:
-        assert self.instruction.meaning.result is not None
-        return self.instruction.meaning.result.type
+        return _result_type(self.instruction.meaning, self.args)
 
 
 @dataclass(frozen=True)
 class Invoke(Expr):
-    """A call of a function that has a result, such as exp."""
+    """A call of a function that has a result, such as exp; a function of scalars takes vectors lane by lane."""
 
     function: Function
     args: tuple[Expr, ...]
 
     @property
     def type(self) -> Type:
-        assert self.function.result is not None
-        return self.function.result.type
+        return _result_type(self.function, self.args)
+
+
+def takes_lanes(function: Function, args: tuple[Expr, ...]) -> bool:
+    """Is a function of scalars called with vectors?"""
+    given = any(a.type.lanes > 1 for a in args)
+    return given and all(v.type.lanes == 1 for v in function.scalars)
+
+
+def _result_type(function: Function, args: tuple[Expr, ...]) -> Type:
+    assert function.result is not None
+    kind = function.result.type
+    return kind.of_lanes(args[0].type.lanes) if takes_lanes(function, args) else kind
 
 
 class Stmt:

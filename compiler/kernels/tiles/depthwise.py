@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from compiler.graph.graph import Node
+from compiler.graph.types import Array, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
-from compiler.kernels.fpu32.conv import Geometry, row_overlap
-from compiler.kernels.fpu32.tail import operand, simple_tail
+from compiler.kernels.tiles.conv import Geometry, row_overlap
+from compiler.kernels.tiles.registers import Registers, pieces, register_files, runs
+from compiler.kernels.tiles.tail import operand, simple_tail
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
 from compiler.ops.conv import Conv
@@ -24,7 +26,7 @@ _UNROLLED = 120  # multiply-adds of one group that are written out
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
     op = node.op
-    if "fpu32" not in situation.features or not isinstance(op, Conv) or op.groups == 1:
+    if not isinstance(op, Conv) or op.groups == 1:
         return []
     x, w = node.value(0).type, situation.constant(node, 1)
     g = Geometry.of(node, grouped=True)
@@ -32,30 +34,35 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         return []
     if not simple_tail(node, fixed=3) or g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
         return []
-    width = _group_width(g)
+    return [_schedule(node, g, w, file, situation) for file in register_files(situation.features)]
+
+
+def _schedule(node: Node, g: Geometry, w: Array, file: Registers, situation: Situation) -> Schedule:
+    assert isinstance(node.op, Conv)
+    width = _group_width(g, _WIDEST if file.count >= 32 else 4)
     overlap = in_place(node, Overlap(exact=True))
     overlap[0] = row_overlap(g)
     unrolled = situation.objective != "size" and g.rows * g.columns * width <= _UNROLLED
-    kernel = _Depthwise(op, g, width, unrolled)
+    kernel = _Depthwise(node.op, g, width, unrolled, file.lanes)
     macs = g.out_height * g.out_width * g.outputs * g.rows * g.columns
-    return [
-        Schedule(
-            f"columns x{width}",
-            kernel.lower,
-            backward=replace(kernel, down=True).lower,
-            overlap=overlap,
-            cost=3.7 * macs,
-            family="fpu32",
-        )
-    ]
+    by_tap = w.reshape(g.outputs, -1)
+    return Schedule(
+        f"columns x{width}" + (f" by {file.lanes}" if file.lanes > 1 else ""),
+        kernel.lower,
+        backward=replace(kernel, down=True).lower,
+        packed={1: by_tap.T.reshape(-1) if file.lanes > 1 and not is_fill(w) else w},
+        overlap=overlap,
+        cost=3.7 * macs * len(pieces(g.channels, file.lanes)) / g.channels,
+        family=file.family,
+    )
 
 
-def _group_width(g: Geometry) -> int:
+def _group_width(g: Geometry, widest: int) -> int:
     """All columns of a narrow image at once; else a width that divides the inner columns well."""
-    if g.out_width <= _WIDEST:
+    if g.out_width <= widest:
         return g.out_width
     first, last = g.inner_columns()
-    return min(range(4, 7), key=lambda p: ((last - first) % p, -p))
+    return min(range(min(4, widest), min(6, widest) + 1), key=lambda p: ((last - first) % p, -p))
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class _Depthwise:
     g: Geometry
     width: int
     unrolled: bool
+    lanes: int = 1  # channels at a time
     down: bool = False  # from the last row to the first
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
@@ -121,24 +129,30 @@ class _Depthwise:
         columns: list[int], low: Expr | None, high: Expr | None, moved: int = 0,
     ) -> None:  # fmt: skip
         """Some columns, all channels. `columns` are written as seen from `ox` = `moved`."""
-        g, taps = self.g, self.g.rows * self.g.columns
+        g = self.g
         column_step = g.channels
         start = (ox - moved) * (g.stride_x * column_step) if moved or not isinstance(ox, Const) else Const(0)
-        with k.loop(g.channels, "c") as c:
-            bias = k.let("b", b[c]) if b is not None else const(0.0, F32)
-            acc = [k.cell("acc", bias) for _ in columns]
-            with _rows(k, g.rows, low, high) as rows:
-                for ky in rows:
-                    base = (top + ky * g.dilation_y) * g.row_step + start + c
-                    used = sorted({kx for pairs in self._users(columns).values() for _, kx in pairs})
-                    weights = {kx: k.let("w", w.at(c * taps + ky * g.columns + kx)) for kx in used}
-                    self._row(k, x, base, weights, columns, acc)
-            for p, cell in enumerate(acc):
-                at = (ox - moved + columns[p]) * g.outputs + c
-                value = cell.value
-                if self.op.tail is not None:
-                    value = self.op.tail.scalar(k, value, *(operand(v, y, at, c) for v in more))
-                k.store_at(y, at, value)
+        for first, last, lanes in runs(g.channels, self.lanes):
+            with k.loop(last, "c", start=first, step=lanes) as c:
+                bias = k.let("b", b.vector(b.index(c), lanes)) if b is not None else const(0.0, F32.of_lanes(lanes))
+                acc = [k.cell("acc", bias) for _ in columns]
+                with _rows(k, g.rows, low, high) as rows:
+                    for ky in rows:
+                        base = (top + ky * g.dilation_y) * g.row_step + start + c
+                        used = sorted({kx for pairs in self._users(columns).values() for _, kx in pairs})
+                        weights = {kx: k.let("w", self._weight(w, c, ky * g.columns + kx, lanes)) for kx in used}
+                        self._row(k, x, base, weights, columns, acc)
+                for p, cell in enumerate(acc):
+                    at = (ox - moved + columns[p]) * g.outputs + c
+                    value = cell.value
+                    if self.op.tail is not None:
+                        value = self.op.tail.scalar(k, value, *(operand(v, y, at, c, lanes) for v in more))
+                    k.store_at(y, at, value)
+
+    def _weight(self, w: View, c: Expr, tap: Expr, lanes: int) -> Expr:
+        """Weights lie [channel][tap], or [tap][channel] when vectors hold channels."""
+        taps = self.g.rows * self.g.columns
+        return w.at(c * taps + tap) if self.lanes == 1 else w.vector(w.base + (tap * self.g.channels + c), lanes)
 
     def _users(self, columns: list[int]) -> dict[int, list[tuple[int, int]]]:
         """Input column -> the (place in the group, column of the window) pairs that read it; none in the padding."""
@@ -156,7 +170,8 @@ class _Depthwise:
     ) -> None:
         """One row of the window: every input element is loaded once and used for all columns it belongs to."""
         for at, pairs in sorted(self._users(columns).items()):
-            value = k.let("x", x.at(base + at * self.g.channels))
+            lanes = acc[0].value.type.lanes
+            value = k.let("x", x.vector(x.base + (base + at * self.g.channels), lanes))
             for p, kx in pairs:
                 acc[p] += value * weights[kx]
 

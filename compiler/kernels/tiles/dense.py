@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from math import prod
 
 from compiler.graph.graph import Node
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
-from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
+from compiler.kernels.tiles.registers import register_files
+from compiler.kernels.tiles.tail import neighbours, store_row
+from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Const, Expr
-from compiler.ops.conv import store_tail
 from compiler.ops.dense import Dense
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
-    if "fpu32" not in situation.features or not isinstance(node.op, Dense) or node.output.type.dtype != "float32":
+    if not isinstance(node.op, Dense) or node.output.type.dtype != "float32":
         return []
     w = situation.constant(node, 1)
     if w is None:
         return []
     rows, outputs = prod(node.output.shape[:-1]), w.shape[0]
     result = []
-    for block in (8, 4):
+    for file, block in product(register_files(situation.features), (8, 4, 2)):
+        if file.lanes > 1 and not neighbours(node, fixed=3, axis=-1):
+            continue
         positions = 1 if rows == 1 else 3 if block == 8 else 4
-        shape = TileShape(min(positions, rows), min(block, outputs), unroll_of(w.shape[1], _most(situation)))
+        unroll = unroll_of(w.shape[1], _most(situation))
+        shape = TileShape(min(positions, rows), min(block * file.lanes, outputs), unroll, file)
+        if not shape.fits():
+            continue
         cost = shape.instructions_per_mac() * rows * outputs * w.shape[1]
         kernel = _DenseKernel(node.op, shape, w.shape)
         result.append(
@@ -34,7 +42,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
                 packed={1: pack_outputs(w, shape.outputs)},
                 overlap=in_place(node, Overlap(exact=True)),
                 cost=cost,
-                family="fpu32",
+                family=file.family,
             )
         )
     return result
@@ -66,9 +74,9 @@ class _DenseKernel:
         whole = self.outputs - self.outputs % block
         xr = k.window("xr", x.flat(), n * self.inputs)
         with k.loop(whole, "o", step=block) as o:
-            self._tile(k, xr, w, b, y, more, n, o, TileShape(positions, block, self.shape.unroll))
+            self._tile(k, xr, w, b, y, more, n, o, replace(self.shape, positions=positions))
         if whole < self.outputs:
-            narrow = TileShape(positions, self.outputs - whole, self.shape.unroll)
+            narrow = replace(self.shape, positions=positions, outputs=self.outputs - whole)
             self._tile(k, xr, w, b, y, more, n, Const(whole), narrow)
 
     def _tile(
@@ -78,8 +86,10 @@ class _DenseKernel:
         acc = initial(k, b, o, shape)
         accumulate(k, acc, x, [p * self.inputs for p in range(shape.positions)], wo, self.inputs, shape.unroll)
         for p, row in enumerate(acc):
-            for i, cell in enumerate(row):
-                store_tail(k, self.op.tail, y, (*_unravel(n + p, y.shape[:-1]), o + i), cell.value, more)
+            i = 0
+            for cell in row:
+                store_row(k, self.op.tail, y, (*_unravel(n + p, y.shape[:-1]), o + i), cell.value, more, axis=-1)
+                i += cell.value.type.lanes
 
 
 def _unravel(row: Expr, shape: Sequence[int]) -> list[Expr]:

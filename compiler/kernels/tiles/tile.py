@@ -1,4 +1,8 @@
-"""The register tile: P positions x O outputs, accumulated over a run of consecutive elements."""
+"""The register tile: P positions x O outputs, accumulated over a run of consecutive elements.
+
+Outputs lie side by side in memory and in the packed weights, so that a vector register holds several of them; every
+output is summed in the same order whatever the width, and the results are the same to the bit.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.graph.types import Array, fill, is_fill
+from compiler.kernels.tiles.registers import FPU32, Registers, pieces
 from compiler.loop.builder import Cell, Kernel, View
-from compiler.loop.nodes import F32, Const, Expr, const
-
-REGISTERS = 32
+from compiler.loop.nodes import F32, Const, Expr, Splat, const
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,26 @@ class TileShape:
     positions: int
     outputs: int
     unroll: int = 4
+    registers: Registers = FPU32
 
     def __str__(self) -> str:
-        return f"{self.positions}x{self.outputs}"
+        lanes = self.registers.lanes
+        return f"{self.positions}x{self.outputs}" + (f" by {lanes}" if lanes > 1 else "")
+
+    @property
+    def widths(self) -> list[int]:
+        """Lanes of the registers that hold one position's outputs."""
+        return pieces(self.outputs, self.registers.lanes)
 
     def instructions_per_mac(self) -> float:
         """Loads, multiplies and adds of the inner block, loop overhead included."""
-        p, o, u = self.positions, self.outputs, self.unroll
-        return (p + o + 2 * p * o + 4 / u) / (p * o)
+        p, v, u = self.positions, len(self.widths), self.unroll
+        return (p * self.registers.splat + v + 2 * p * v + 4 / u) / (p * self.outputs)
 
     def fits(self) -> bool:
         """Accumulators, one weight for each output, an input and a product."""
-        return self.positions * self.outputs + min(self.outputs, self.positions) + 3 <= REGISTERS
+        vectors = len(self.widths)
+        return self.positions * vectors + min(vectors, self.positions) + 3 <= self.registers.count
 
 
 def unroll_of(run: int, most: int) -> int:
@@ -44,11 +55,14 @@ def unroll_of(run: int, most: int) -> int:
 
 
 def initial(k: Kernel, b: View | None, first: Expr, shape: TileShape) -> list[list[Cell]]:
-    """Accumulators that start with the bias; [position][output]."""
-    start: list[Expr] = [const(0.0, F32)] * shape.outputs
-    if b is not None:
-        start = [k.let("b", b[first + o]) for o in range(shape.outputs)]
-    return [[k.cell("acc", start[o]) for o in range(shape.outputs)] for _ in range(shape.positions)]
+    """Accumulators that start with the bias; [position][register]."""
+    start: list[Expr] = []
+    at = 0
+    for width in shape.widths:
+        zero = const(0.0, F32.of_lanes(width))
+        start.append(zero if b is None else k.let("b", b.vector(b.index(first + at), width)))
+        at += width
+    return [[k.cell("acc", value) for value in start] for _ in range(shape.positions)]
 
 
 def accumulate(
@@ -58,22 +72,29 @@ def accumulate(
 
     A run that is not known at compile time must be a multiple of `unroll`.
     """
-    outputs = len(acc[0])
     whole = run - run % unroll if isinstance(run, int) else run
     with k.loop(whole, "i", step=unroll) as i:
         for u in range(unroll):
-            _step(k, acc, x, offsets, w, i + u, outputs)
+            _step(k, acc, x, offsets, w, i + u)
     if isinstance(run, int):
         for rest in range(run - run % unroll, run):
-            _step(k, acc, x, offsets, w, Const(rest), outputs)
+            _step(k, acc, x, offsets, w, Const(rest))
 
 
-def _step(k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr, outputs: int) -> None:
-    weights = [k.let("w", w.at(i * outputs + o)) for o in range(outputs)]
+def _step(k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr) -> None:
+    widths = [cell.value.type.lanes for cell in acc[0]]
+    outputs, at, weights = sum(widths), 0, []
+    for width in widths:
+        weights.append(k.let("w", w.vector(w.base + (i * outputs + at), width)))
+        at += width
     for row, offset in zip(acc, offsets, strict=True):
         value = k.let("x", x.at(i + offset))
-        for o in range(outputs):
-            row[o] += value * weights[o]
+        wide = {1: value}
+        for cell, weight in zip(row, weights, strict=True):
+            lanes = weight.type.lanes
+            if lanes not in wide:
+                wide[lanes] = k.let("xs", Splat(value, weight.type))
+            cell += wide[lanes] * weight
 
 
 def pack_outputs(w: Array, block: int) -> Array:

@@ -16,8 +16,9 @@ import numpy as np
 from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
-from compiler.kernels.fpu32.tail import operand, simple_tail
-from compiler.kernels.fpu32.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
+from compiler.kernels.tiles.registers import Registers, pieces, register_files
+from compiler.kernels.tiles.tail import operand, simple_tail
+from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, maximum, minimum, select
 from compiler.ops.conv import Conv
@@ -118,7 +119,7 @@ class Geometry:
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
-    if "fpu32" not in situation.features or not isinstance(node.op, Conv):
+    if not isinstance(node.op, Conv):
         return []
     w = situation.constant(node, 1)
     geometry = Geometry.of(node)
@@ -129,17 +130,19 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         or (node.output.type.strides[1] != 1 and node.output.shape[1] != 1)
     ):
         return []
-    return [_schedule(node, geometry, w, shape) for shape in _shapes(geometry, situation)]
+    files = register_files(situation.features)
+    return [_schedule(node, geometry, w, shape) for file in files for shape in _shapes(geometry, situation, file)]
 
 
-def _shapes(g: Geometry, situation: Situation) -> list[TileShape]:
+def _shapes(g: Geometry, situation: Situation, file: Registers) -> list[TileShape]:
     run = g.run_unit * (g.columns if g.merged else 1)
     unroll = unroll_of(run, {"size": 1, "ram": 2}.get(situation.objective, 4))
     width = g.batch * g.height * g.width if g.pointwise else g.inner_columns()[1] - g.inner_columns()[0]
     shapes = []
     for positions in (6, 5, 4, 3, 2, 1):
-        for outputs in (8, 6, 5, 4, 3, 2, 1):
-            shape = TileShape(positions, outputs, unroll)
+        for vectors in (8, 6, 5, 4, 3, 2, 1):
+            outputs = vectors * file.lanes
+            shape = TileShape(positions, outputs, unroll, file)
             if shape.fits() and positions <= max(1, width) and outputs <= g.outputs:
                 shapes.append(shape)
     return shapes
@@ -163,7 +166,7 @@ def _schedule(node: Node, g: Geometry, w: Array, shape: TileShape) -> Schedule:
         packed={1: packed},
         overlap=overlap,
         cost=_cost(g, shape),
-        family="fpu32",
+        family=shape.registers.family,
     )
 
 
@@ -201,7 +204,7 @@ def _cost(g: Geometry, shape: TileShape) -> float:
     """Instructions, with the columns and channels that do not fill a tile."""
     macs = g.rows * g.columns * g.channels
     per_mac = shape.instructions_per_mac()
-    single = TileShape(1, shape.outputs, shape.unroll).instructions_per_mac()
+    single = replace(shape, positions=1).instructions_per_mac()
     if g.pointwise:
         pixels = g.batch * g.height * g.width
         tiled, rest = pixels - pixels % shape.positions, pixels % shape.positions
@@ -213,10 +216,11 @@ def _cost(g: Geometry, shape: TileShape) -> float:
     narrow = g.outputs - whole
     inner = (tiled * per_mac + rest * single) * whole * macs
     if narrow:
-        low = TileShape(shape.positions, narrow, shape.unroll).instructions_per_mac()
+        low = replace(shape, outputs=narrow).instructions_per_mac()
         inner += (tiled * low + rest * (2 + (1 + narrow) / narrow)) * narrow * macs
     setup = (tiled / shape.positions + rest) * -(-g.outputs // shape.outputs) * (14 + 8 * g.rows)
-    return float(inner + setup + (tiled + rest) * g.outputs * 6)
+    stores = len(pieces(shape.outputs, shape.registers.lanes)) / shape.outputs * g.outputs
+    return float(inner + setup + (tiled + rest) * stores * 6)
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ class _ConvKernel:
             xm = k.window("xm", x, m * g.channels)
 
             def body(o: Expr, outputs: int) -> None:
-                shape = TileShape(positions, outputs, self.shape.unroll)
+                shape = replace(self.shape, positions=positions, outputs=outputs)
                 k.comment(f"{positions} pixels x {outputs} channels")
                 wo = k.window("wo", w, o * self.window)
                 acc = initial(k, b, o, shape)
@@ -280,12 +284,13 @@ class _ConvKernel:
 
     def _store(self, k: Kernel, y: View, more: list[View], at: Expr, o: Expr, cells: list[Cell]) -> None:
         """Store neighbouring channels from element `at` on; the tail's operands lie like y, or are broadcast."""
-        tail = self.op.tail
-        for i, cell in enumerate(cells):
-            value = cell.value
+        tail, i = self.op.tail, 0
+        for cell in cells:
+            value, lanes = cell.value, cell.value.type.lanes
             if tail is not None:
-                value = tail.scalar(k, value, *(operand(v, y, at + i, o + i) for v in more))
+                value = tail.scalar(k, value, *(operand(v, y, at + i, o + i, lanes) for v in more))
             k.store_at(y, at + i, value)
+            i += lanes
 
     def _direct(self, k: Kernel, x: View, w: View, b: View | None, more: list[View], y: View) -> None:
         g = self.g
@@ -326,7 +331,7 @@ class _ConvKernel:
         offsets = [p * g.stride_x * g.column_step for p in range(self.shape.positions)]
 
         def body(o: Expr, outputs: int) -> None:
-            shape = TileShape(self.shape.positions, outputs, self.shape.unroll)
+            shape = replace(self.shape, outputs=outputs)
             k.comment(f"{shape.positions} columns x {outputs} channels")
             acc = initial(k, b, o, shape)
             self._window(k, acc, x, w, o, top, bounds, left, offsets, Const(0), g.columns, outputs)
@@ -347,7 +352,7 @@ class _ConvKernel:
 
         def body(o: Expr, outputs: int) -> None:
             k.comment(f"a column at the border, {outputs} channels")
-            acc = initial(k, b, o, TileShape(1, outputs))
+            acc = initial(k, b, o, replace(self.shape, positions=1, outputs=outputs))
             self._window(k, acc, x, w, o, top, bounds, at * g.column_step, [0], low, high, outputs)
             self._store(k, y, more, (line + ox) * g.outputs + o, o, acc[0])
 

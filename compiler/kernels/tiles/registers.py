@@ -1,0 +1,61 @@
+"""Float registers of a processor: how many there are, and how many numbers one holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LANES = {"simd512": 16, "simd256": 8, "simd128": 4}
+
+
+@dataclass(frozen=True)
+class Registers:
+    """`splat` instructions bring one number into every lane."""
+
+    count: int
+    lanes: int = 1
+    splat: int = 1
+
+    @property
+    def family(self) -> str:
+        return f"simd{32 * self.lanes}" if self.lanes > 1 else "fpu32"
+
+
+FPU32 = Registers(32)
+
+
+def register_files(features: frozenset[str]) -> list[Registers]:
+    """What a target's features allow, widest first: `simd128`, `simd256`, `simd512` are vectors of so many bits, 16
+    of them or 32 with `vregs32` (8 with `vregs8`); `fpu32` is 32 single-precision registers."""
+    count = 32 if "vregs32" in features else 8 if "vregs8" in features else 16
+    found = [
+        Registers(count, lanes, 1 if lanes > 4 or count != 16 else 2) for n, lanes in _LANES.items() if n in features
+    ]
+    if "fpu32" in features:
+        found.append(FPU32)
+    return found
+
+
+def pieces(total: int, lanes: int) -> list[int]:
+    """`total` elements as vectors: as many full ones as fit, then halves of at least four lanes, then single ones."""
+    result: list[int] = []
+    width = lanes
+    while total:
+        if width < 4:
+            width = 1
+        result += [width] * (total // width)
+        total %= width
+        width //= 2
+    return result
+
+
+def runs(total: int, lanes: int) -> list[tuple[int, int, int]]:
+    """The same as (start, stop, width): loops over equal widths."""
+    result: list[tuple[int, int, int]] = []
+    at = 0
+    for width in pieces(total, lanes):
+        if result and result[-1][2] == width:
+            result[-1] = (result[-1][0], at + width, width)
+        else:
+            result.append((at, at + width, width))
+        at += width
+    return result

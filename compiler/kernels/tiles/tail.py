@@ -1,0 +1,69 @@
+"""Operands of a fused tail in kernels that store channels side by side, one or several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compiler.graph.graph import Node
+from compiler.graph.types import TensorType
+from compiler.loop.builder import Kernel, View
+from compiler.loop.nodes import Expr, Splat
+from compiler.ops.base import aligned
+from compiler.ops.elementwise import Map
+
+
+def simple_tail(node: Node, fixed: int) -> bool:
+    """Do all operands after the first `fixed` lie like the result, or differ along its channels only?"""
+    y = node.output.type
+    return all(v is None or _whole(v.type, y) or _per_channel(v.type.shape, y.rank) for v in node.inputs[fixed:])
+
+
+def operand(v: View, y: View, at: Expr, channel: Expr, lanes: int = 1) -> Expr:
+    """The operand's elements for the result's element `at`, which belongs to `channel`, and the lanes after it."""
+    if v.buffer is None or v.size == 1:
+        return v.vector(v.base, 1) if lanes == 1 else Splat(v.at(0), v.type.of_lanes(lanes))
+    if v.size == y.size:
+        return v.vector(v.base + at, lanes)
+    return v.vector(v.base + channel * aligned(v, y.shape)[1], lanes)
+
+
+def store_row(
+    k: Kernel, tail: Map | None, y: View, at: Sequence[Expr], value: Expr, more: Sequence[View], axis: int
+) -> None:
+    """`y[at] = tail(value, more...)` for a value whose lanes go along `axis`, where y's elements are neighbours."""
+    lanes = value.type.lanes
+    if tail is not None:
+        operands: list[Expr] = []
+        for v in more:
+            strides = aligned(v, y.shape)
+            offset: Expr = sum((a * s for a, s in zip(at, strides, strict=True) if s), start=v.base)
+            one = strides[axis] == 0 or v.buffer is None
+            operands.append(
+                Splat(v.vector(offset, 1), v.type.of_lanes(lanes)) if one and lanes > 1 else v.vector(offset, lanes)
+            )
+        value = tail.scalar(k, value, *operands)
+    k.store(y, tuple(at), value)
+
+
+def neighbours(node: Node, fixed: int, axis: int) -> bool:
+    """Along `axis`, do the result and each operand of the tail lie element by element, or stay the same?"""
+    y = node.output.type
+    if y.strides[axis] != 1 and y.shape[axis] != 1:
+        return False
+    axis %= y.rank
+    for v in node.inputs[fixed:]:
+        if v is not None:
+            own = axis - (y.rank - v.type.rank)
+            if own >= 0 and v.type.shape[own] != 1 and v.type.strides[own] != 1:
+                return False
+    return True
+
+
+def _whole(v: TensorType, y: TensorType) -> bool:
+    return (v.shape, v.strides) == (y.shape, y.strides)
+
+
+def _per_channel(shape: Sequence[int], rank: int) -> bool:
+    """Broadcast to `rank` axes, is every axis but the second of length one?"""
+    full = (1,) * (rank - len(shape)) + tuple(shape)
+    return all(n == 1 for axis, n in enumerate(full) if axis != 1)
