@@ -68,11 +68,13 @@ class Histogram:
     """What was executed, by address, and which lines of flash that needed.
 
     `taken` counts how often the instruction behind was not the next one; `unaligned` an instruction's accesses that
-    are not aligned to their size, and `transfers` what these need on a 32-bit bus beyond one transfer each. Uses of lines are counted by (bytes of a
-    line, depth): so many other lines were used since the last use, hence a cache with more lines than `depth` that
-    drops the oldest one still has it. A fetch is `next` where execution ran on into the line, `jump` otherwise.
+    are not aligned to their size, and `transfers` what these need on a 32-bit bus beyond one transfer each. Uses of
+    lines are counted by (bytes of a line, depth): so many other lines were used since the last use, hence a cache with
+    more lines than `depth` that drops the oldest one still has it. A fetch is `next` where execution ran on into the
+    line, `jump` otherwise.
     """
 
+    sizes: dict[int, int] = field(default_factory=dict)  # bytes of the instruction
     executed: Counter[int] = field(default_factory=Counter)
     taken: Counter[int] = field(default_factory=Counter)
     unaligned: Counter[int] = field(default_factory=Counter)
@@ -85,6 +87,7 @@ class Histogram:
         """All of them together."""
         total = cls()
         for part in parts:
+            total.sizes.update(part.sizes)
             total.executed.update(part.executed)
             total.taken.update(part.taken)
             total.unaligned.update(part.unaligned)
@@ -125,7 +128,8 @@ def read_counts(lines: Iterable[str]) -> Counts:
                     parts.append(part)
                 intervals.append(current)
                 current = Interval()
-            case ["count", at, executed, _, taken]:
+            case ["count", at, executed, size, taken]:
+                part.sizes[int(at, 16)] = int(size)
                 part.executed[int(at, 16)] = int(executed)
                 if taken != "0":
                     part.taken[int(at, 16)] = int(taken)
