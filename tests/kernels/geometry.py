@@ -74,7 +74,7 @@ def convolution(draw: Draw, kind: str, residual: bool) -> Case:
     outputs, groups = draw(st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9])), 1
     batch = draw(st.sampled_from([1, 1, 1, 2]))
     if kind == "depthwise":
-        channels = draw(st.integers(2, 9))
+        channels = draw(st.integers(2, 11))
         outputs = groups = channels
     op = Conv(g["strides"], g["pads"], g["dilations"], groups)
     x, w = (batch, channels, *g["sizes"]), (outputs, channels // groups, *g["kernel"])

@@ -19,16 +19,17 @@ from compiler.memory.lifetimes import liveness
 from compiler.memory.planner import Plan
 from compiler.program import Program
 from tests.kernels.geometry import FEATURES, KINDS, nodes
-from tests.ops.test_lowering import check_in_c, expect_close
+from tests.ops.test_lowering import check_in_c, check_jitted, expect_close
 from tests.support.engines import fetch, interpret, load, new_arena, same_bits
 from tests.support.op_cases import Case, examples
 
+PROCESSORS = (FEATURES, frozenset({"simd128"}), frozenset({"simd256", "vregs32", "fpu32"}))
 by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def offered(drawn: Case, objective: str = "balanced") -> list[Schedule]:
+def offered(drawn: Case, objective: str = "balanced", features: frozenset[str] = FEATURES) -> list[Schedule]:
     """What the tuned families offer for the node; generic loops are not among it."""
-    found = candidates(drawn.node, Situation(drawn.graph, FEATURES, objective))
+    found = candidates(drawn.node, Situation(drawn.graph, features, objective))
     return [s for s in found if s.family != "generic"]
 
 
@@ -54,16 +55,18 @@ def result(drawn: Case, program: Program) -> np.ndarray:
 @pytest.mark.slow
 @by_kind
 def test_tuned_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
-    programs, before, after, names = [], [], [], set()
+    programs, before, after, names, families = [], [], [], set(), set()
 
     @examples(18)
     @given(st.data())
     def law(data: st.DataObject) -> None:
         drawn = data.draw(nodes(kind))
-        found = offered(drawn, data.draw(st.sampled_from(["balanced", "speed", "size", "ram"])))
+        objective = data.draw(st.sampled_from(["balanced", "speed", "size", "ram"]))
+        found = offered(drawn, objective, data.draw(st.sampled_from(PROCESSORS)))
         if not found:
             return
         schedule = data.draw(st.sampled_from(found))
+        families.add(schedule.family)
         names.add(schedule.name.split()[0])
         program = placed(drawn, schedule, {})
         arena = load(new_arena(program), program.inputs, drawn.inputs)
@@ -75,7 +78,30 @@ def test_tuned_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
 
     law()
     assert names, "no tuned kernel takes this kind"
+    assert "fpu32" in families
+    assert families & {"simd128", "simd256"}
     check_in_c(programs, before, after, tmp_path)
+    check_jitted(programs, before, after)
+
+
+@by_kind
+def test_the_width_of_registers_changes_no_bit(kind: str) -> None:
+    seen: set[str] = set()
+
+    @examples(25)
+    @given(nodes(kind))
+    def law(drawn: Case) -> None:
+        results = {}
+        for features in PROCESSORS:
+            for schedule in offered(drawn, "balanced", features)[:2]:
+                results[schedule.name] = result(drawn, placed(drawn, schedule, {}))
+                seen.add(schedule.family)
+        first, *others = results.items() or [("", np.zeros(0))]
+        for name, other in others:
+            assert same_bits(first[1], other), f"{name} differs from {first[0]}"
+
+    law()
+    assert seen >= {"fpu32", "simd128"}
 
 
 def tightest(allowed: Overlap, output: int, source: int) -> dict[str, tuple[int, int]]:
@@ -100,7 +126,7 @@ def test_overlap_at_the_declared_distances(kind: str) -> None:
     @given(st.data())
     def law(data: st.DataObject) -> None:
         drawn = data.draw(nodes(kind, data.draw(st.booleans())))
-        found = offered(drawn)
+        found = offered(drawn, features=data.draw(st.sampled_from(PROCESSORS)))
         if not found:
             return
         schedule = data.draw(st.sampled_from(found))
