@@ -1,8 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query"
 import { API, api, fetchJson, fetchText, unwrap } from "./client"
-import type { Compilation, CompilationState, CompileOptions, Report } from "./types"
+import type { Compilation, CompilationState, Report } from "./types"
 import { postForm } from "./upload"
-import { chosen } from "@/lib/options"
 import { isSettled } from "@/lib/stages"
 
 const ACTIVE_POLL_MS = 2000
@@ -21,6 +20,7 @@ export interface HistoryFilter {
   state?: CompilationState | undefined
   target?: string | undefined
   model?: string | undefined
+  group?: string | undefined
 }
 
 export const historyQuery = (filter: HistoryFilter) =>
@@ -32,6 +32,18 @@ export const historyQuery = (filter: HistoryFilter) =>
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: ({ state }) =>
       state.data?.pages.some((page) => page.items.some((job) => !isSettled(job.state))) ? ACTIVE_POLL_MS : false,
+  })
+
+/** All compilations of one request. */
+export const groupQuery = (group: string) =>
+  queryOptions({
+    queryKey: ["group", group],
+    queryFn: async ({ signal }) => {
+      const page = await unwrap(api.GET("/api/v1/compilations", { params: { query: { group, limit: 200 } }, signal }))
+      return page.items.reverse() // in the order in which they were asked for
+    },
+    refetchInterval: ({ state }) => (state.data?.some((job) => !isSettled(job.state)) ? ACTIVE_POLL_MS : false),
+    refetchIntervalInBackground: true,
   })
 
 export const reportQuery = (id: string) =>
@@ -58,12 +70,12 @@ export function fileUrl(id: string, path: string): string {
 }
 
 /** Compile a model that the server already has (an inspection uploaded it). */
-export function createCompilation(model: { sha256: string; name: string }, options: CompileOptions) {
+export function createCompilations(model: { sha256: string }, options: Record<string, unknown>) {
   const form = new FormData()
   form.set("model_sha256", model.sha256)
-  form.set("options", JSON.stringify(chosen(options)))
+  form.set("options", JSON.stringify(options))
   // A double click or a retried request must not compile twice.
-  return postForm<{ id: string }>(`${API}/compilations`, form, undefined, { "Idempotency-Key": randomKey() }).done
+  return postForm<{ id: string; group: string | null }>(`${API}/compilations`, form, undefined, { "Idempotency-Key": randomKey() }).done
 }
 
 export function cancelOrDelete(id: string): Promise<unknown> {

@@ -1265,6 +1265,33 @@ export interface components {
              */
             description: string;
             /**
+             * Family
+             * @default
+             */
+            family: string;
+            /**
+             * Features
+             * @description what the generated code may use
+             */
+            features: string[];
+            /**
+             * Float Unit
+             * @description none: floating point is computed by functions, slowly
+             * @default none
+             */
+            float_unit: string;
+            /**
+             * Clock Mhz
+             * @description assumed without a board; null: read where the code runs
+             */
+            clock_mhz: number | null;
+            /**
+             * Clock Of
+             * @description the board that the clock is taken from
+             * @default
+             */
+            clock_of: string;
+            /**
              * Flash
              * @description bytes of flash of the emulated board
              */
@@ -1276,9 +1303,32 @@ export interface components {
             ram: number | null;
             /**
              * Emulator
-             * @description null when the code runs on this computer
+             * @description null when the code runs on this computer, or not at all
              */
             emulator: string | null;
+            /**
+             * Runs On
+             * @description where the compiled code is run, in words; why not, where it is not
+             * @default
+             */
+            runs_on: string;
+            /**
+             * Runnable
+             * @description false: code is built here, but not run
+             * @default true
+             */
+            runnable: boolean;
+            /**
+             * Buildable
+             * @description false: no compiler for it is installed
+             * @default true
+             */
+            buildable: boolean;
+            /**
+             * Aliases
+             * @description other names for the option
+             */
+            aliases: string[];
         };
         /** TensorInfo */
         TensorInfo: {

@@ -8,13 +8,39 @@ export type CompilationState = Compilation["state"]
 export type Stage = NonNullable<Compilation["stage"]>
 export type CompileError = NonNullable<Compilation["error"]>
 export type CompileOptions = Schemas["CompileOptions"]
-export type Inspection = Schemas["Inspection"]
+export type Emitter = CompileOptions["emit"]
+export type Inspection = Schemas["Inspection"] & { estimate?: Estimate | null }
 export type InspectionJob = Schemas["InspectionPublic"]
-export type Catalog = Schemas["Catalog"]
+export type Catalog = Schemas["Catalog"] & { boards?: Board[]; packs?: Pack[] }
 export type Health = Schemas["Health"]
 export type Sample = Catalog["samples"][number]
+export type Target = Catalog["targets"][number]
+export interface Board {
+  name: string
+  title: string
+  vendor: string
+  target: string | null
+  core?: string
+  clock_mhz: number | null
+  flash: number | null
+  ram: number | null
+  verified: boolean
+  source?: string
+}
+export interface Pack {
+  name: string
+  title: string
+  description: string
+}
+export interface Estimate {
+  weights: number
+  arena: number
+}
 
 export type Report = Schemas["Report"]
 export type ReportLayer = Report["layers"][number]
 export type MemoryInfo = Report["memory"]
 export type MemoryTensor = MemoryInfo["tensors"][number]
+export type BoardFit = Report["boards"][number]
+export type MapSection = Report["sections"][number]
+export type MapSymbol = MapSection["symbols"][number]

@@ -22,6 +22,12 @@ const job = createRoute({
   component: lazyRouteComponent(() => import("./job-route"), "JobRoute"),
 })
 
+const group = createRoute({
+  getParentRoute: () => root,
+  path: "/groups/$id",
+  component: lazyRouteComponent(() => import("@/features/group/group-page"), "GroupPage"),
+})
+
 const explain = createRoute({
   getParentRoute: () => root,
   path: "/errors/$code",
@@ -29,7 +35,7 @@ const explain = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([newCompile, history, job, explain]),
+  routeTree: root.addChildren([newCompile, history, job, group, explain]),
   defaultErrorComponent: RouteProblem,
   defaultPendingComponent: () => <p className="muted">Loading…</p>,
   defaultPreload: "intent",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { ago, bytes, compact, exactBytes, integer, percent, plural, scientific, seconds, shape, small } from "./format"
+import { ago, bytes, compact, errorMargin, exactBytes, integer, milliseconds, percent, plural, scientific, seconds, shape, small } from "./format"
 
 describe("bytes", () => {
   it.each([
@@ -87,4 +87,19 @@ describe("ago", () => {
     ["2026-11-20T11:00:00Z", "yesterday"],
     ["2025-11-01T12:00:00Z", "last yr."],
   ])("%s is %s", (iso, text) => expect(ago(iso, now)).toBe(text))
+})
+
+it.each([
+  [null, "–"],
+  [0, "0 ms"],
+  [0.0123, "12.3 µs"],
+  [20.512, "20.5 ms"],
+  [999, "999 ms"],
+  [2500, "2.50 s"],
+])("%s milliseconds", (value, text) => expect(milliseconds(value)).toBe(text))
+
+it("says how far an estimate may be off", () => {
+  expect(errorMargin(12.34)).toBe("± 12 %")
+  expect(errorMargin(7)).toBe("± 7 %")
+  expect(errorMargin(null)).toBe("uncalibrated")
 })

@@ -68,6 +68,18 @@ export function seconds(value: number | null | undefined): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** 0.0123 → "12.3 µs"; 20.5 → "20.5 ms"; the compiled code's latency. */
+export function milliseconds(value: number | null | undefined): string {
+  if (value == null) return dash
+  if (value > 0 && value < 1) return `${Number((value * 1000).toPrecision(3))} µs`
+  return value < 1000 ? `${Number(value.toPrecision(3))} ms` : seconds(value / 1000)
+}
+
+/** How far an estimate may be off; without a reference nobody knows. */
+export function errorMargin(percent: number | null | undefined): string {
+  return percent == null ? "uncalibrated" : `± ${Number(percent.toPrecision(2))} %`
+}
+
 /** [1, 64, 25, 5] → "1×64×25×5"; a dimension that the model leaves open is "?". */
 export function shape(dimensions: readonly (number | null)[]): string {
   return dimensions.length === 0 ? "scalar" : dimensions.map((d) => d ?? "?").join("×")

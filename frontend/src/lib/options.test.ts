@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import schemas from "../../openapi.json"
-import { cliText, curlText, DEFAULT_OPTIONS, outputFolder, shellQuote } from "./options"
+import { chosen, cliText, curlText, DEFAULT_OPTIONS, outputFolder, shellQuote } from "./options"
 
 it("has the server's defaults", () => {
   const { properties } = schemas.components.schemas.CompileOptions
@@ -28,10 +28,12 @@ describe("cliText", () => {
         budget: { flash: 262144, ram: 65000, latency: 20 },
         softmax: true,
         run: false,
+        debug: true,
+        threads: 4,
       }),
     ).toBe(
       "deepmetal compile kws.onnx --target cortex-m4 --optimize speed --name kws --shape input=1,1,28,28 " +
-        "--io-layout native --budget flash=256KiB,ram=65000,latency=20ms --softmax --no-run -o kws-out",
+        "--io-layout native --debug --threads 4 --budget flash=256KiB,ram=65000,latency=20ms --softmax --no-run -o kws-out",
     )
   })
 
@@ -55,7 +57,7 @@ it("never makes a folder name that is a flag or hidden", () => {
 })
 
 it("writes curl with the options as JSON", () => {
-  expect(curlText("kws.onnx", { ...DEFAULT_OPTIONS, optimize: "size" }, "http://127.0.0.1:8000")).toBe(
+  expect(curlText("kws.onnx", chosen({ ...DEFAULT_OPTIONS, optimize: "size" }), "http://127.0.0.1:8000")).toBe(
     `curl -sS -F model=@kws.onnx \\\n  -F 'options={"target":"cortex-m4","optimize":"size"}' \\\n  http://127.0.0.1:8000/api/v1/compilations`,
   )
 })

@@ -4,6 +4,7 @@ import type { CompileOptions } from "@/api/types"
 /** The server's defaults; a test compares them with openapi.json. */
 export const DEFAULT_OPTIONS: CompileOptions = {
   target: "cortex-m4",
+  board: null,
   emit: "c",
   precision: "float32",
   optimize: "balanced",
@@ -13,6 +14,10 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   arena: "static",
   weights: "auto",
   compiler: "auto",
+  opt_level: "auto",
+  debug: false,
+  threads: 1,
+  pack: null,
   budget: {},
   vectors: 4,
   softmax: false,
@@ -58,12 +63,14 @@ export function cliText(model: string, options: CompileOptions): string {
   return words.map(shellQuote).join(" ")
 }
 
-function flagWords(key: keyof CompileOptions, options: CompileOptions): string[] {
+/** One option as the command line spells it. */
+export function flagWords(key: keyof CompileOptions, options: CompileOptions): string[] {
   const flag = `--${key.replaceAll("_", "-")}`
   switch (key) {
     case "run":
       return ["--no-run"]
     case "softmax":
+    case "debug":
       return [flag]
     case "shape":
       return Object.entries(options.shape).flatMap(([name, dimensions]) => [flag, shapeWord(name, dimensions)])
@@ -72,7 +79,7 @@ function flagWords(key: keyof CompileOptions, options: CompileOptions): string[]
     case "vectors":
       return ["--vector-count", String(options.vectors)]
     default:
-      return [flag, options[key]]
+      return [flag, String(options[key])]
   }
 }
 
@@ -81,10 +88,10 @@ function shapeWord(name: string, dimensions: readonly number[]): string {
 }
 
 /** Submit, then say where to look. */
-export function curlText(model: string, options: CompileOptions, origin: string): string {
+export function curlText(model: string, options: Record<string, unknown>, origin: string): string {
   return [
     `curl -sS -F ${shellQuote(`model=@${model}`)}`,
-    `  -F ${shellQuote(`options=${JSON.stringify(chosen(options))}`)}`,
+    `  -F ${shellQuote(`options=${JSON.stringify(options)}`)}`,
     `  ${origin}/api/v1/compilations`,
   ].join(" \\\n")
 }

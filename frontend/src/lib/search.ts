@@ -2,10 +2,14 @@
 import type { CompilationState } from "@/api/types"
 import { STATES } from "./stages"
 
+/** What the server takes for the name of a group; anything else it would refuse. */
+const IDENTIFIER = /^[0-9a-hjkmnp-tv-z]{26}$/
+
 export interface HistorySearch {
   state?: CompilationState
   target?: string
   model?: string
+  group?: string
 }
 
 export function historySearch(raw: Record<string, unknown>): HistorySearch {
@@ -14,6 +18,7 @@ export function historySearch(raw: Record<string, unknown>): HistorySearch {
   if (state) found.state = state
   if (isText(raw.target)) found.target = raw.target
   if (isText(raw.model)) found.model = raw.model
+  if (isText(raw.group) && IDENTIFIER.test(raw.group)) found.group = raw.group
   return found
 }
 

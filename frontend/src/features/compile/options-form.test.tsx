@@ -3,35 +3,43 @@ import userEvent from "@testing-library/user-event"
 import { useState } from "react"
 import { beforeEach, expect, it } from "vitest"
 import { OptionsForm } from "./options-form"
-import type { Catalog, CompileOptions } from "@/api/types"
-import { chosen, DEFAULT_OPTIONS } from "@/lib/options"
+import schemas from "../../../openapi.json"
+import type { Catalog, Estimate } from "@/api/types"
+import { DEFAULT_PLAN, type Plan, requestOf } from "@/lib/plan"
 import { show } from "@/test-render"
 
 const choice = (name: string) => ({ name, title: name.toUpperCase(), description: "" })
+const target = (name: string, family: string) => ({ ...choice(name), family, runs_on: "", runnable: true, buildable: true, flash: null, ram: null })
 const catalog = {
-  targets: [{ ...choice("cortex-m4"), flash: null, ram: null, emulator: null }],
-  emitters: [choice("c")],
+  targets: [target("cortex-m0", "Arm"), target("cortex-m4", "Arm"), target("rv32imc", "RISC-V")],
+  boards: [
+    { name: "disco", title: "Disco board", vendor: "ST", target: "cortex-m4", clock_mhz: 80, flash: 1000, ram: 100, verified: true },
+    { name: "tiny", title: "Tiny board", vendor: "ACME", target: "cortex-m4", clock_mhz: 8, flash: 10, ram: 10, verified: false },
+  ],
+  packs: [{ name: "arduino", title: "Arduino library", description: "" }],
+  emitters: ["c", "cpp", "llvm"].map(choice),
   precisions: [choice("float32")],
   optimize: ["balanced", "speed", "size", "ram"].map(choice),
+  options: schemas.components.schemas.CompileOptions,
 } as unknown as Catalog
 
-let options: CompileOptions
+let plan: Plan
 beforeEach(() => {
-  options = DEFAULT_OPTIONS
+  plan = DEFAULT_PLAN
 })
 
-function Form() {
-  const [state, setState] = useState(DEFAULT_OPTIONS)
-  const change = (next: CompileOptions) => {
-    options = next
+function Form({ estimate = null }: { estimate?: Estimate | null }) {
+  const [state, setState] = useState(DEFAULT_PLAN)
+  const change = (next: Plan) => {
+    plan = next
     setState(next)
   }
-  return <OptionsForm options={state} onChange={change} catalog={catalog} />
+  return <OptionsForm plan={state} onChange={change} catalog={catalog} estimate={estimate} />
 }
 
 it("starts with defaults that need no click", () => {
   show(<Form />)
-  expect(chosen(options)).toEqual({ target: "cortex-m4" })
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4" })
 })
 
 it("turns clicks into options", async () => {
@@ -42,8 +50,8 @@ it("turns clicks into options", async () => {
   await user.selectOptions(screen.getByRole("combobox", { name: "Working memory" }), "caller")
   await user.type(screen.getByRole("textbox", { name: "Flash, KiB" }), "256")
   await user.type(screen.getByRole("textbox", { name: "Latency, ms" }), "0.5")
-  await user.click(screen.getByRole("switch", { name: "Run and validate on the emulator" }))
-  expect(chosen(options)).toEqual({
+  await user.click(screen.getByRole("switch", { name: /^Run and validate on the emulator/ }))
+  expect(requestOf(plan)).toEqual({
     target: "cortex-m4",
     optimize: "size",
     arena: "caller",
@@ -62,5 +70,51 @@ it("says what is wrong with a name or a budget, and takes no wrong budget", asyn
   await user.click(screen.getByText("Advanced"))
   await user.type(screen.getByRole("textbox", { name: "RAM, KiB" }), "-3")
   screen.getByText("A positive number")
-  expect(options.budget).toEqual({})
+  expect(plan.budget).toEqual({})
+})
+
+it("takes several targets and languages, in the order of the catalogue", async () => {
+  const user = userEvent.setup()
+  show(<Form />)
+  await user.click(screen.getByRole("checkbox", { name: /RV32IMC/ }))
+  await user.click(screen.getByRole("button", { name: "Choose all of Arm" }))
+  await user.click(screen.getByRole("checkbox", { name: /LLVM/ }))
+  expect(requestOf(plan)).toEqual({ target: ["cortex-m0", "cortex-m4", "rv32imc"], emit: ["c", "llvm"] })
+  await user.click(screen.getByRole("button", { name: "Choose none of Arm" }))
+  await user.click(screen.getByRole("checkbox", { name: "C" }))
+  expect(requestOf(plan)).toEqual({ target: "rv32imc", emit: "llvm" })
+})
+
+it("finds a board, which brings its target, and leaves it again", async () => {
+  const user = userEvent.setup()
+  show(<Form />)
+  await user.click(screen.getByText("Compile for a board"))
+  await user.type(screen.getByRole("searchbox", { name: "Find a board" }), "disco st")
+  expect(screen.queryByText("Tiny board")).toBeNull()
+  await user.click(screen.getByRole("radio", { name: /Disco board/ }))
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4", board: "disco" })
+  expect(screen.queryByRole("checkbox", { name: /CORTEX-M0/ })).toBeNull()
+  await user.click(screen.getByRole("button", { name: "Choose targets instead" }))
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4" })
+})
+
+it("says before compiling how many boards have room", () => {
+  show(<Form estimate={{ weights: 500, arena: 50 }} />)
+  screen.getByText("room on 1 of 2 boards")
+  screen.getByText(/500 B of flash for weights, and code on top/)
+})
+
+it("asks for what the compiler's schema describes", async () => {
+  const user = userEvent.setup()
+  show(<Form />)
+  await user.click(screen.getByText("Advanced"))
+  await user.selectOptions(screen.getByRole("combobox", { name: "Optimisation level" }), "3")
+  const threads = screen.getByRole("textbox", { name: "Threads" })
+  await user.clear(threads)
+  await user.type(threads, "4")
+  await user.selectOptions(screen.getByRole("combobox", { name: "Package for a build system" }), "arduino")
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4", opt_level: "3", threads: 4, pack: "arduino" })
+  await user.type(threads, "00")
+  screen.getByText("A whole number from 1 to 64")
+  expect(plan.threads).toBe(1)
 })

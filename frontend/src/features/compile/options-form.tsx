@@ -1,84 +1,99 @@
-import { NativeSelect, Switch, TextInput } from "@mantine/core"
-import classes from "./new-compile.module.css"
+import { NativeSelect, TextInput } from "@mantine/core"
+import { useMemo } from "react"
+import { BoardPicker } from "./board-picker"
 import { BudgetFields } from "./budget-fields"
-import type { Catalog, CompileOptions } from "@/api/types"
-import { ChoiceCards } from "@/components/choice"
+import { EstimateSummary } from "./estimate-note"
+import classes from "./new-compile.module.css"
+import { SchemaFields } from "./schema-fields"
+import { TargetCards } from "./target-cards"
+import type { Catalog, Emitter, Estimate } from "@/api/types"
+import { CheckCards, ChoiceCards } from "@/components/choice"
+import { languageTitle } from "@/lib/languages"
+import type { Plan } from "@/lib/plan"
+import { fieldsOf } from "@/lib/schema"
 
 interface Props {
-  options: CompileOptions
-  onChange: (options: CompileOptions) => void
+  plan: Plan
+  onChange: (plan: Plan) => void
   catalog: Catalog | undefined
+  estimate: Estimate | null
 }
 
+/** Options with a control of their own; the compiler describes the others. */
+const OWN = ["target", "board", "emit", "precision", "optimize", "name", "shape", "pack", "budget"]
+
 /** Every option has a default that is fine; what few people touch is folded away. */
-export function OptionsForm({ options, onChange, catalog }: Props) {
-  const set = <K extends keyof CompileOptions>(key: K, value: CompileOptions[K]) => onChange({ ...options, [key]: value })
+export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
+  const set = <K extends keyof Plan>(key: K, value: Plan[K]) => onChange({ ...plan, [key]: value })
+  const fields = useMemo(() => fieldsOf(catalog?.options, OWN), [catalog?.options])
+  const targets = catalog?.targets ?? []
+  const boards = catalog?.boards ?? []
   return (
     <>
-      <ChoiceCards legend="Target" value={options.target} choices={targetChoices(catalog, options.target)} onChange={(v) => set("target", v)} />
-      <div className={classes.pair}>
-        <ChoiceCards legend="Precision" value={options.precision} choices={choices(catalog?.precisions, options.precision)} onChange={(v) => set("precision", v)} />
-        <ChoiceCards legend="Source language" value={options.emit} choices={choices(catalog?.emitters, options.emit)} onChange={(v) => set("emit", v)} />
+      <section className={classes.section} aria-labelledby="targets-title">
+        <h2 id="targets-title">Targets</h2>
+        <EstimateSummary estimate={estimate} />
+        {plan.board === null && (
+          <TargetCards
+            targets={targets}
+            boards={boards}
+            estimate={estimate}
+            values={plan.target}
+            onChange={(target) => set("target", target)}
+          />
+        )}
+        {boards.length > 0 && (
+          <details className={classes.advanced} open={plan.board !== null || undefined}>
+            <summary>Compile for a board</summary>
+            <div className={classes.advancedBody}>
+              <BoardPicker
+                boards={boards}
+                estimate={estimate}
+                value={plan.board}
+                onChange={(board) =>
+                  onChange({ ...plan, board: board?.name ?? null, target: board?.target ? [board.target] : plan.target })
+                }
+              />
+            </div>
+          </details>
+        )}
+      </section>
+      <div className={classes.trio}>
+        <CheckCards
+          legend="Languages"
+          values={plan.emit}
+          choices={languages(catalog, plan)}
+          onChange={(emit) => set("emit", (catalog?.emitters ?? []).map(({ name }) => name as Emitter).filter((name) => emit.includes(name)))}
+        />
+        <ChoiceCards legend="Precision" value={plan.precision} choices={choices(catalog?.precisions, plan.precision)} onChange={(v) => set("precision", v)} />
+        <ChoiceCards legend="Optimise for" value={plan.optimize} choices={choices(catalog?.optimize, plan.optimize)} onChange={(v) => set("optimize", v)} />
       </div>
-      <ChoiceCards legend="Optimise for" value={options.optimize} choices={choices(catalog?.optimize, options.optimize)} onChange={(v) => set("optimize", v)} />
-      <TextInput
-        label="Name"
-        description="Prefix of every generated symbol and file"
-        value={options.name}
-        error={nameProblem(options.name)}
-        onChange={(event) => set("name", event.currentTarget.value)}
-        autoComplete="off"
-        spellCheck={false}
-        maxLength={31}
-      />
+      <div className={classes.pair}>
+        <TextInput
+          label="Name"
+          description="Prefix of every generated symbol and file"
+          value={plan.name}
+          error={nameProblem(plan.name)}
+          onChange={(event) => set("name", event.currentTarget.value)}
+          autoComplete="off"
+          spellCheck={false}
+          maxLength={31}
+        />
+        <NativeSelect
+          label="Package for a build system"
+          description={catalog?.packs?.find(({ name }) => name === plan.pack)?.description ?? "Beside the plain zip; any other can be had later"}
+          value={plan.pack ?? ""}
+          onChange={(event) => set("pack", event.currentTarget.value || null)}
+          data={[{ value: "", label: "none" }, ...(catalog?.packs ?? []).map(({ name, title }) => ({ value: name, label: title }))]}
+        />
+      </div>
       <details className={classes.advanced}>
         <summary>Advanced</summary>
         <div className={classes.advancedBody}>
-          <NativeSelect
-            label="Inputs and outputs"
-            value={options.io_layout}
-            onChange={(event) => set("io_layout", event.currentTarget.value as CompileOptions["io_layout"])}
-            data={[
-              { value: "source", label: "in the model's element order" },
-              { value: "native", label: "in the internal order, without a copy" },
-            ]}
-          />
-          <NativeSelect
-            label="Working memory"
-            value={options.arena}
-            onChange={(event) => set("arena", event.currentTarget.value as CompileOptions["arena"])}
-            data={[
-              { value: "static", label: "static, in the object" },
-              { value: "caller", label: "handed over by the caller" },
-            ]}
-          />
-          <NativeSelect
-            label="Weights"
-            value={options.weights}
-            onChange={(event) => set("weights", event.currentTarget.value as CompileOptions["weights"])}
-            data={[
-              { value: "auto", label: "C arrays up to 1 MiB, then a file" },
-              { value: "array", label: "always C arrays" },
-              { value: "incbin", label: "always a binary file" },
-            ]}
-          />
-          <NativeSelect
-            label="C compiler"
-            value={options.compiler}
-            onChange={(event) => set("compiler", event.currentTarget.value as CompileOptions["compiler"])}
-            data={[
-              { value: "auto", label: "the target's best" },
-              { value: "gcc", label: "gcc" },
-              { value: "clang", label: "clang" },
-            ]}
-          />
-          <BudgetFields budget={options.budget} onChange={(budget) => set("budget", budget)} />
-          <Switch
-            label="Run and validate on the emulator"
-            checked={options.run}
-            onChange={(event) => set("run", event.currentTarget.checked)}
-          />
-          <Switch label="Append a softmax" checked={options.softmax} onChange={(event) => set("softmax", event.currentTarget.checked)} />
+          <BudgetFields budget={plan.budget} onChange={(budget) => set("budget", budget)} />
+          <div className={classes.fields}>
+            <SchemaFields fields={fields} values={plan as unknown as Record<string, unknown>} onChange={(key, value) => onChange({ ...plan, [key]: value })} />
+          </div>
         </div>
       </details>
     </>
@@ -94,13 +109,9 @@ function choices<T extends string>(offered: { name: string; title: string; descr
   }))
 }
 
-function targetChoices(catalog: Catalog | undefined, chosen: string) {
-  const targets = catalog?.targets.map(({ name, title, description, emulator }) => ({
-    name,
-    title,
-    description: [name, description, emulator && `emulated by ${emulator}`].filter(Boolean).join(" · "),
-  }))
-  return choices(targets, chosen)
+function languages(catalog: Catalog | undefined, plan: Plan) {
+  const offered = catalog?.emitters ?? plan.emit.map((name) => ({ name, title: languageTitle(name), description: "" }))
+  return offered.map(({ name, title, description }) => ({ value: name as Emitter, title, description }))
 }
 
 function nameProblem(name: string): string | null {

@@ -7,12 +7,14 @@ import { OptionsForm } from "./options-form"
 import { type ShapeAsked, ShapeQuestion } from "./shape-question"
 import type { Ready } from "./use-inspection"
 import { catalogQuery } from "@/api/catalog"
-import { createCompilation } from "@/api/compilations"
-import type { CompileOptions, Inspection } from "@/api/types"
+import { createCompilations } from "@/api/compilations"
+import type { Inspection } from "@/api/types"
 import { Command } from "@/components/command"
 import { ErrorLink } from "@/components/error-link"
 import { asError, Problem } from "@/components/problem"
-import { cliText, curlText, DEFAULT_OPTIONS, sampleCommand } from "@/lib/options"
+import { plural } from "@/lib/format"
+import { sampleCommand } from "@/lib/options"
+import { countOf, DEFAULT_PLAN, type Plan, planCli, planCurl, requestOf } from "@/lib/plan"
 import { parseShape, proposalText, shapeProblem } from "@/lib/shape"
 
 interface Props {
@@ -27,19 +29,22 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
   const { inspection, name, sample } = phase
   const navigate = useNavigate()
   const catalog = useQuery(catalogQuery)
-  const [options, setOptions] = useState<CompileOptions>(DEFAULT_OPTIONS)
+  const [plan, setPlan] = useState<Plan>(DEFAULT_PLAN)
   // what the file itself leaves open; an inspection with a shape needs nothing more
   const [needed] = useState(() => questions(inspection))
   const [shapes, setShapes] = useState<Record<string, string>>(() => mapValues(needed, ({ proposal }) => proposalText(proposal)))
   const submit = useMutation({
-    mutationFn: (asked: CompileOptions) => createCompilation({ sha256: inspection.sha256, name }, asked),
-    onSuccess: ({ id }) => navigate({ to: "/jobs/$id", params: { id } }),
+    mutationFn: (asked: Plan) => createCompilations({ sha256: inspection.sha256 }, requestOf(asked)),
+    onSuccess: ({ id, group }) =>
+      group ? navigate({ to: "/groups/$id", params: { id: group } }) : navigate({ to: "/jobs/$id", params: { id } }),
   })
 
   const asked = Object.keys(needed)
   const answered = asked.every((input) => shapeProblem(shapes[input] ?? "", needed[input]!.open) === null)
   const shape = answered ? mapValues(shapes, (text) => parseShape(text) ?? []) : {}
-  const complete: CompileOptions = { ...options, shape }
+  const complete: Plan = { ...plan, shape }
+  const count = countOf(plan)
+  const most = catalog.data?.limits.compilations
   const obstacle =
     inspection.unsupported.length > 0
       ? "This model has nodes that are not supported."
@@ -47,7 +52,13 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
         ? "Give the input shape first."
         : asked.length === 0 && !inspection.compilable
           ? "This model cannot be compiled as it is."
-          : null
+          : count === 0
+            ? plan.target.length === 0
+              ? "Choose a target."
+              : "Choose a language."
+            : most !== undefined && count > most
+              ? `These are ${count} compilations; one request makes ${most} at most.`
+              : null
 
   return (
     <>
@@ -71,7 +82,7 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
             {asked.length > 0 && (
               <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} check={phase.check} />
             )}
-            <OptionsForm options={options} onChange={setOptions} catalog={catalog.data} />
+            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} estimate={inspection.estimate ?? null} />
             {submit.isError && (
               <Problem error={asError(submit.error)}>
                 {asError(submit.error).code && <ErrorLink code={asError(submit.error).code} />}
@@ -84,23 +95,21 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
                 fullWidth
                 loading={submit.isPending}
                 disabled={obstacle !== null}
-                aria-describedby={obstacle ? "obstacle" : undefined}
+                aria-describedby="what-is-made"
               >
                 Compile
               </Button>
-              {obstacle && (
-                <p id="obstacle" className="muted">
-                  {obstacle}
-                </p>
-              )}
+              <p id="what-is-made" className="muted" role="status">
+                {obstacle ?? whatIsMade(plan)}
+              </p>
             </div>
           </div>
           <details className={`panel ${classes.commands}`}>
             <summary>The same from a terminal</summary>
             <div className={classes.commandList}>
               {sample && <Command what="Fetch the sample" label="Copy" text={sampleCommand(sample, window.location.origin)} />}
-              <Command what="Command line" label="Copy as CLI" text={cliText(name, complete)} />
-              <Command what="REST" label="Copy as curl" text={curlText(name, complete, window.location.origin)} />
+              <Command what="Command line" label="Copy as CLI" text={planCli(name, complete)} />
+              <Command what="REST" label="Copy as curl" text={planCurl(name, complete, window.location.origin)} />
             </div>
           </details>
         </form>
@@ -117,6 +126,14 @@ function questions({ shape_needed, inputs }: Inspection): Record<string, ShapeAs
       return [name, { proposal, open: known?.length === proposal.length ? known : proposal.map(() => null) }]
     }),
   )
+}
+
+/** Said before the click, so that four compilations are no surprise. */
+function whatIsMade(plan: Plan): string {
+  const count = countOf(plan)
+  if (count === 1) return "One compilation."
+  const product = [plural(plan.target.length, "target"), plural(plan.emit.length, "language")].join(" × ")
+  return `${count} compilations: ${product}, compared on one page.`
 }
 
 function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {

@@ -33,6 +33,17 @@ export function HistoryPage() {
         <h1>History</h1>
         <Filters search={search} onChange={set} />
       </div>
+      {search.group && (
+        <p className={classes.group}>
+          Only one group of compilations.{" "}
+          <Link to="/groups/$id" params={{ id: search.group }}>
+            Compare them
+          </Link>
+          <Button variant="default" size="compact-xs" onClick={() => set({ group: "" })}>
+            Show all groups
+          </Button>
+        </p>
+      )}
       {history.isError && <Problem error={asError(history.error)} />}
       {history.isPending && <p className="muted">Loading the history…</p>}
       {history.isSuccess && jobs.length === 0 && (filtered ? <NothingMatches /> : <NothingYet />)}

@@ -6,6 +6,7 @@ import { Bytes, Count } from "@/components/quantity"
 import { StateBadge } from "@/components/state-badge"
 import { TimeAgo } from "@/components/time-ago"
 import { scientific, seconds } from "@/lib/format"
+import { languageTitle } from "@/lib/languages"
 
 export function JobTable({ jobs }: { jobs: Compilation[] }) {
   return (
@@ -72,6 +73,13 @@ function JobRow({ job }: { job: Compilation }) {
             <Bytes value={summary.flash_total} /> flash · <Bytes value={summary.ram_total} /> RAM
           </span>
         )}
+        {job.group && (
+          <span className={classes.extra}>
+            <Link to="/groups/$id" params={{ id: job.group }} aria-label={`Compare ${job.model.name}, ${job.target}, ${languageTitle(job.emit)} with its group`}>
+              Compare with its group
+            </Link>
+          </span>
+        )}
         <span className={classes.extra}>
           {job.error ? (
             <>
@@ -84,7 +92,10 @@ function JobRow({ job }: { job: Compilation }) {
           )}
         </span>
       </th>
-      <td className="wide-only">{job.target}</td>
+      <td className="wide-only">
+        {job.target}
+        <span className={classes.extra}>{languageTitle(job.emit)}</span>
+      </td>
       <td className="right wide-only">
         <Bytes value={summary?.flash_total} />
       </td>

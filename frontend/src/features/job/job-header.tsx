@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core"
 import { useMutation, useQueryClient } from "@tanstack/react-query"
-import { useNavigate } from "@tanstack/react-router"
+import { Link, useNavigate } from "@tanstack/react-router"
 import { type ReactNode, useState } from "react"
 import classes from "./job.module.css"
 import { cancelOrDelete } from "@/api/compilations"
@@ -9,6 +9,7 @@ import { asError, Problem } from "@/components/problem"
 import { StateBadge } from "@/components/state-badge"
 import { TimeAgo, useNow } from "@/components/time-ago"
 import { seconds } from "@/lib/format"
+import { languageTitle } from "@/lib/languages"
 import { isSettled } from "@/lib/stages"
 
 /** Which model, for what, in which state, since when; and the way to stop it. */
@@ -26,7 +27,7 @@ export function JobHeader({ job, children }: { job: Compilation; children?: Reac
       </div>
       <ul className={classes.facts}>
         <li>{job.target}</li>
-        <li>{job.emit === "c" ? "C" : job.emit}</li>
+        <li>{languageTitle(job.emit)}</li>
         <li>{job.precision}</li>
         <li>
           <TimeAgo iso={job.created_at} />
@@ -38,6 +39,13 @@ export function JobHeader({ job, children }: { job: Compilation; children?: Reac
         )}
         {job.cached && <li title="The result of an equal compilation was used">from the cache</li>}
         {job.attempt > 1 && <li>attempt {job.attempt}: a worker was lost</li>}
+        {job.group && (
+          <li>
+            <Link to="/groups/$id" params={{ id: job.group }}>
+              Compare with its group
+            </Link>
+          </li>
+        )}
         <li className="mono">{job.id}</li>
       </ul>
     </header>

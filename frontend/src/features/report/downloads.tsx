@@ -7,7 +7,7 @@ import { Command } from "@/components/command"
 import { DownloadIcon } from "@/components/icons"
 import { asError, Problem } from "@/components/problem"
 import { Bytes } from "@/components/quantity"
-import { cliText, curlText, withDefaults } from "@/lib/options"
+import { chosen, cliText, curlText, withDefaults } from "@/lib/options"
 
 /** Everything there is to take home, and how to make it again. */
 export function Downloads({ job }: { job: Compilation }) {
@@ -44,7 +44,7 @@ export function Downloads({ job }: { job: Compilation }) {
           <summary>Copy as CLI or curl</summary>
           <div className={classes.commandList}>
             <Command what="Command line" label="Copy as CLI" text={cliText(job.model.name, options)} />
-            <Command what="REST" label="Copy as curl" text={curlText(job.model.name, options, origin)} />
+            <Command what="REST" label="Copy as curl" text={curlText(job.model.name, chosen(options), origin)} />
             <Command what="Fetch this zip" label="Copy" text={`curl -sS -OJ ${origin}${artifactUrl(job.id)}`} />
           </div>
         </details>
