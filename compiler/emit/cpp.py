@@ -27,13 +27,14 @@ _NOT_FINITE = {"nan": '__builtin_nan{0}("")', "inf": "__builtin_huge_val{0}()"}
 
 
 def files(program: Program, options: CompileOptions) -> Files:
-    """`include/<name>.h`, `include/<name>.hpp`, `src/<name>.cpp`, and `src/<name>_weights.bin` where there is one."""
+    """Interfaces for C and C++, the source, perhaps `src/<name>_weights.bin`, and a program that runs the model."""
     name = options.name
     unit = CppUnit(program, options, weights_outside(program, options))
     result: Files = {
         f"include/{name}.h": header(program, options).encode(),
-        f"include/{name}.hpp": _interface(program, options).encode(),
+        f"include/{name}.hpp": _rendered("model.hpp.j2", program, options).encode(),
         f"src/{name}.cpp": unit.text().encode(),
+        f"examples/{name}_main.cpp": _rendered("main.cpp.j2", program, options).encode(),
     }
     if unit.outside:
         result[f"src/{name}_weights.bin"] = unit.blob()
@@ -43,7 +44,7 @@ def files(program: Program, options: CompileOptions) -> Files:
 EMITTER = Emitter("cpp", "C++17", files)
 
 
-def _interface(program: Program, options: CompileOptions) -> str:
+def _rendered(file: str, program: Program, options: CompileOptions) -> str:
     def described(slots: tuple[Slot, ...]) -> list[dict[str, str]]:
         return [
             {
@@ -51,12 +52,13 @@ def _interface(program: Program, options: CompileOptions) -> str:
                 "dims": "".join(f", {d}" for d in _memory_order(s)),
                 "suffix": str(i) if len(slots) > 1 else "",
                 "text": comment(f"{s.name}: {shape_text(s)}"),
+                "quoted": quoted(s.name),
             }
             for i, s in enumerate(slots)
         ]
 
     native = options.io_layout == "native"
-    return template("model.hpp.j2").render(
+    return template(file).render(
         name=options.name,
         NAME=options.name.upper(),
         version=VERSION,

@@ -12,6 +12,7 @@ from compiler.emit.literals import C_TYPES
 from compiler.options import CompileOptions
 from compiler.pack import summary
 from compiler.pack.figures import shape
+from compiler.pack.languages import language
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict
 from compiler.report import Report, TensorInfo
@@ -36,6 +37,7 @@ class Contents:
     build: Sequence[str]  # command lines
     reproduce: str
     vectors: int
+    example: str = ""  # a program that reads files and prints the result
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         target=options.target,
         name=options.name,
         upper=options.name.upper(),
+        language=language(options),
+        emit=options.emit,
         usage=list(_usage(options, tensors)),
+        cpp_usage=list(_cpp_usage(options, tensors)) if options.emit == "cpp" else [],
+        example=contents.example,
         has_predict=f"{options.name}_predict(" in contents.header,
         has_layers=f"{options.name}_run_layer(" in contents.header,
         tensors=tensors,
@@ -73,6 +79,7 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         tolerance=max((tolerance(t.dtype) for t in report.model.outputs), default=0.0),
         validation=report.validation,
         reproduce=contents.reproduce,
+        check=language(options).check(options.name),
         compiler=f"{report.toolchain.compiler} {report.toolchain.compiler_version}",
     )
 
@@ -82,8 +89,11 @@ def cmake(options: CompileOptions, contents: Contents) -> str:
         "CMakeLists.txt.j2",
         name=options.name,
         upper=options.name.upper(),
+        emit=options.emit,
+        source=language(options).source(options.name),
         weights_file=contents.weights_file,
         vectors=contents.vectors,
+        example=contents.example,
     )
 
 
@@ -115,3 +125,32 @@ def _usage(options: CompileOptions, tensors: Sequence[Tensor]) -> Iterator[str]:
     yield f"status = {name}_run(NULL, NULL);"
     for t in outputs[:1]:
         yield f"const {t.c_type} *y = {name}_output({t.index});   /* read {t.elements} elements */"
+
+
+def _cpp_usage(options: CompileOptions, tensors: Sequence[Tensor]) -> Iterator[str]:
+    """The same in C++."""
+    name = options.name
+    if options.arena == "caller":
+        yield f"alignas(8) static unsigned char memory[{name}::arena_bytes];"
+        yield f"{name}::set_arena(memory);   // once, before the first run"
+        yield ""
+    inputs = [t for t in tensors if t.role == "input"]
+    outputs = [t for t in tensors if t.role == "output"]
+    names = [(t, t.role.capitalize() + (str(t.index) if len(group) > 1 else "")) for group in (inputs, outputs)
+             for t in group]  # fmt: skip
+    for t, kind in names:
+        yield f"static std::array<{t.c_type}, {name}::{kind}::elements> {kind.lower()};"
+    yield f"{name}::Status status = {name}::run({', '.join(kind.lower() for _, kind in names)});"
+    yield ""
+    yield "// or without a copy, in the arena"
+    for t, kind in names:
+        if t.role == "input" and t.index == 0:
+            yield f"auto x = {name}::{kind.lower()}();    // fill it: x[i], or x({_indices(t)})"
+    yield f"status = {name}::run();"
+    for t, kind in names:
+        if t.role == "output" and t.index == 0:
+            yield f"auto y = {name}::{kind.lower()}();   // read it"
+
+
+def _indices(t: Tensor) -> str:
+    return ", ".join("ijklmnop"[: t.shape.count("×") + 1]) if "×" in t.shape else "i"
