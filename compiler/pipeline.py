@@ -25,6 +25,7 @@ from pathlib import Path
 
 from compiler import emit, targets
 from compiler.anatomy.listing import listing
+from compiler.architecture import architecture
 from compiler.assemble import assemble
 from compiler.budget import check_budget, refuse_uncheckable
 from compiler.dump import dump
@@ -87,6 +88,7 @@ def compile_model(
             trace.log(f"{len(program.layers)} layers, arena {program.arena_bytes:,} bytes")
         with trace.stage("generate"):
             sources = emitter.files(program, options)
+            sources[f"{options.name}_config.json"] = architecture(program, optimized.graph, options)
             for name, content in sources.items():
                 dump(Path(name).name, partial(bytes, content))
                 if debug_level() >= 4 and not name.endswith(".bin"):
