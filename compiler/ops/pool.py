@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -139,7 +139,8 @@ class AveragePool(Pool):
         counts = self._counts(x.shape)
         uniform = all((c == c[0]).all() for c in counts)
         with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p:
-            scale: Expr = const(1.0 / prod(int(c[0]) for c in counts), F32)
+            elements = prod(int(c[0]) for c in counts)
+            scale: Expr = const(1.0 / elements if elements else inf, F32)  # nothing but padding: 0 * inf, as 0 / 0
             if not uniform:
                 size: Expr = Const(1)
                 for a in range(n):

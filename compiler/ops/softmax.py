@@ -33,12 +33,14 @@ class Softmax(Op):
         return x.with_shape(x.shape)
 
     def reference(self, x: Array) -> Array:
-        shifted = x.astype(np.float64) - x.max(axis=self.axis, keepdims=True)
+        shifted = x.astype(np.float64) - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
         total = np.exp(shifted).sum(axis=self.axis, keepdims=True)
         y: Array = shifted - np.log(total) if self.log else np.exp(shifted) / total
         return y.astype(x.dtype)
 
     def lower(self, k: Kernel, x: View, y: View) -> None:
+        if y.size == 0:
+            return
         outer = [n for a, n in enumerate(x.shape) if a != self.axis]
         with k.grid(outer) as rest:
 

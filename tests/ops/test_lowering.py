@@ -1,10 +1,11 @@
-"""Every operator: numpy's meaning == the interpreter == C on this computer, the last two bit for bit.
+"""Every operator: numpy's meaning == the interpreter == LLVM == C on this computer, the last three bit for bit.
 
 Operators are taken from the registry, so that a new file is tested as soon as it exists.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -25,7 +26,17 @@ from compiler.ops.base import Op
 from compiler.ops.elementwise import Elementwise, Map
 from compiler.options import CompileOptions
 from compiler.program import Program
-from tests.support.engines import fetch, interpret, load, new_arena, parts, run_in_c, same_bits, side_by_side
+from tests.support.engines import (
+    fetch,
+    interpret,
+    load,
+    new_arena,
+    parts,
+    run_in_c,
+    run_jitted,
+    same_bits,
+    side_by_side,
+)
 from tests.support.op_cases import Case, case, concrete_ops, examples
 
 COUNT = 20
@@ -55,14 +66,16 @@ OPERATORS = pytest.mark.parametrize("cls", concrete_ops(), ids=lambda c: c.__nam
 
 
 @OPERATORS
-def test_reference_and_interpreter_agree(cls: type[Op]) -> None:
-    agree(cls, 6)
+def test_reference_interpreter_and_llvm_agree(cls: type[Op]) -> None:
+    check_jitted(*agree(cls, 6))
 
 
 @pytest.mark.slow
 @OPERATORS
-def test_reference_interpreter_and_c_agree(cls: type[Op], tmp_path: Path) -> None:
-    check_in_c(*agree(cls, COUNT), tmp_path)
+def test_reference_interpreter_llvm_and_c_agree(cls: type[Op], tmp_path: Path) -> None:
+    ran = agree(cls, COUNT)
+    check_jitted(*ran)
+    check_in_c(*ran, tmp_path)
 
 
 def agree(cls: type[Op], count: int) -> tuple[list[Program], list[np.ndarray], list[np.ndarray]]:
@@ -95,18 +108,32 @@ def agree(cls: type[Op], count: int) -> tuple[list[Program], list[np.ndarray], l
     return programs, before, after
 
 
+Engine = Callable[[Program, np.ndarray], np.ndarray]
+
+
 def check_in_c(programs: list[Program], before: list[np.ndarray], after: list[np.ndarray], folder: Path) -> None:
     """All programs in one C file leave what the interpreter left."""
+    check(programs, before, after, lambda whole, image: run_in_c(whole, image, folder), "C")
+
+
+def check_jitted(programs: list[Program], before: list[np.ndarray], after: list[np.ndarray]) -> None:
+    """The same as one module of LLVM IR, in this process."""
+    check(programs, before, after, run_jitted, "LLVM")
+
+
+def check(
+    programs: list[Program], before: list[np.ndarray], after: list[np.ndarray], engine: Engine, name: str
+) -> None:
     whole = side_by_side(programs)
     image = new_arena(whole)
     starts = parts(programs)
     for start, arena in zip(starts, before, strict=True):
         image[start : start + len(arena)] = arena
-    left = run_in_c(whole, image, folder)
+    left = engine(whole, image)
     for p, start, expected in zip(programs, starts, after, strict=True):
         for y in p.outputs:
             got, want = fetch(left[start : start + len(expected)].copy(), y), fetch(expected, y)
-            assert same_bits(got, want), f"C and interpreter differ: {p.layers[0].op} {got} {want}"
+            assert same_bits(got, want), f"{name} and interpreter differ: {p.layers[0].op} {got} {want}"
 
 
 def lowered_view(drawn: Case) -> Program:

@@ -1,6 +1,6 @@
-"""Two ways to run a lowered program: the interpreter of the loop IR, and C compiled for this computer.
+"""Three ways to run a lowered program: the interpreter of the loop IR, LLVM in this process, and C for this computer.
 
-Both work on an arena image, so that what they leave behind can be compared byte by byte.
+All work on an arena image, so that what they leave behind can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 
 from compiler import emit
 from compiler.graph.types import Array
+from compiler.jit import Jitted
 from compiler.loop.interp import Machine, Memory, Watch
 from compiler.memory.planner import Plan
 from compiler.options import CompileOptions
@@ -31,6 +32,7 @@ STRICT = (
     "-Werror",
     "-ffp-contract=off",
     "-fno-math-errno",
+    "-Wno-psabi",  # vectors wider than the machine: no call crosses a file
 )
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -105,6 +107,15 @@ def interpret_layer(program: Program, layer: Layer, arena: np.ndarray, watch: Wa
 
     memories = [memory(a, b.type.numpy, b.size or 0) for a, b in zip(layer.arguments, function.buffers, strict=True)]
     Machine(watch).call(function, memories, [])
+
+
+def run_jitted(program: Program, arena: np.ndarray, *, level: str = "1") -> np.ndarray:
+    """All layers on a copy of the arena, by LLVM in this process: the quickest engine."""
+    made = Jitted(program, level=level)
+    made.arena[:] = arena[: len(made.arena)]
+    for layer in range(len(program.layers)):
+        made.run_layer(layer)
+    return made.arena.copy()
 
 
 def side_by_side(programs: Sequence[Program], name: str = "model") -> Program:
