@@ -27,6 +27,7 @@ from compiler.report import (
 )
 from compiler.source import Source
 from compiler.targets.base import Target
+from compiler.timing import Timing
 from compiler.validate import ValidationResult
 from compiler.version import VERSION
 
@@ -40,6 +41,7 @@ def assemble(
     built: Build,
     measured: Measurement | None,
     checked: ValidationResult | None,
+    timing: Timing | None = None,
 ) -> Report:
     """Everything but the timings."""
     sizes = built.sizes
@@ -74,13 +76,18 @@ def assemble(
                 total=None if stack is None else program.arena_bytes + sizes.static_ram + stack,
             ),
             instructions=measured.instructions if measured else None,
+            cycles=timing.cycles if timing else None,
+            cycles_error_percent=timing.error_percent if timing else None,
+            cycles_model=timing.model if timing else "",
+            latency_ms=_rounded(timing.milliseconds) if timing else None,
+            clock_mhz=timing.clock_mhz if timing else None,
         ),
-        layers=_layers(program, built, measured, checked),
+        layers=_layers(program, built, measured, checked, timing),
         passes=list(passes),
         memory=_memory(program),
         validation=checked.validation if checked else None,
         sections=sections(program, built),
-        notes=_notes(options, target, built, measured),
+        notes=_notes(options, target, built, measured, timing),
     )
 
 
@@ -93,7 +100,11 @@ def _info(slot: Slot, name: str | None = None) -> TensorInfo:
 
 
 def _layers(
-    program: Program, built: Build, measured: Measurement | None, checked: ValidationResult | None
+    program: Program,
+    built: Build,
+    measured: Measurement | None,
+    checked: ValidationResult | None,
+    timing: Timing | None,
 ) -> list[Layer]:
     seen: set[str] = set()
     mixes = layer_mix(built, measured)
@@ -118,12 +129,19 @@ def _layers(
                 ram_live=_live(program, i),
                 instructions=measured.layer_instructions[i] if measured and measured.layer_instructions else None,
                 mix=mixes[i] if mixes else None,
+                cycles=timing.layers[i] if timing and timing.layers else None,
+                latency_ms=_rounded(timing.in_milliseconds(timing.layers[i])) if timing and timing.layers else None,
                 kernel=layer.kernel,
                 schedule=layer.schedule,
                 error=checked.layer_errors[i] if checked else None,
             )
         )
     return result
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    """To the nanosecond."""
+    return None if milliseconds is None else round(milliseconds, 6)
 
 
 def _live(program: Program, layer: int) -> int:
@@ -162,7 +180,9 @@ def _memory(program: Program) -> MemoryInfo:
     )
 
 
-def _notes(options: CompileOptions, target: Target, built: Build, measured: Measurement | None) -> list[str]:
+def _notes(
+    options: CompileOptions, target: Target, built: Build, measured: Measurement | None, timing: Timing | None
+) -> list[str]:
     notes = []
     if measured is None:
         reason = why_not_run(target) if options.run else None
@@ -175,6 +195,8 @@ def _notes(options: CompileOptions, target: Target, built: Build, measured: Meas
             "Instructions are executed ones, from entry to return of the run function on the emulator, with inputs and "
             "outputs in the arena. They are no cycles."
         )
+    if timing is not None:
+        notes.append(_about_cycles(timing))
     if measured is not None and measured.instructions is None:
         notes.append("This target runs on this computer itself; instructions are not counted there.")
     if options.arena == "caller":
@@ -184,3 +206,10 @@ def _notes(options: CompileOptions, target: Target, built: Build, measured: Meas
     if target.memory and built.sizes.other:
         notes.append("flash.other is start-up code and what the model pulls in from the compiler's libraries.")
     return notes
+
+
+def _about_cycles(timing: Timing) -> str:
+    text = f"Cycles are estimated by a model of the pipeline ({timing.model}) from what was executed."
+    if timing.error_percent is None:
+        return f"{text} No measurement on a board was at hand to hold the model against: its error is unknown."
+    return f"{text} Its worst error on published measurements is {timing.error_percent:g} %."

@@ -7,6 +7,8 @@ import re
 from compiler.errors import BudgetExceeded, ModelError
 from compiler.options import CompileOptions
 from compiler.report import Report
+from compiler.targets import target
+from compiler.timing import core_of
 
 EXCEEDED = "E0501"
 UNCHECKABLE = "E1005"
@@ -46,8 +48,10 @@ def parse_budget(text: str) -> dict[str, float]:
 
 def refuse_uncheckable(options: CompileOptions) -> None:
     """Before any work: a budget for a number that this compilation will not measure is an error, not a pass."""
-    if "latency" in options.budget:
+    if "latency" in options.budget and core_of(target(options.target)) is None:
         raise _uncheckable("latency", "cycles are not modelled for this target, and instructions are no time")
+    if "latency" in options.budget and not options.run:
+        raise _uncheckable("latency", "cycles are estimated from what is executed, and --no-run was given")
     if "ram" in options.budget and not options.run:
         raise _uncheckable("ram", "the stack is measured by running, and --no-run was given")
 

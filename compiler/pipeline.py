@@ -44,6 +44,8 @@ from compiler.passes.order import optimize
 from compiler.program import Program, Slot
 from compiler.reference import reference_outputs
 from compiler.source import Source, load
+from compiler.targets import boards
+from compiler.timing import time_run
 from compiler.trace import Trace, debug_level, log
 from compiler.validate import KEEP, ValidationResult, validate
 from compiler.vectors import draw_vectors, load_vectors
@@ -100,14 +102,15 @@ def compile_model(
             if vectors is not None
             else draw_vectors(program.inputs, options.vectors)
         )
-        measured = checked = None
+        measured = checked = timing = None
         if options.run and why_not_run(target) is None:
             with trace.stage("emulate"):
                 measured = run(built, program, drawn, trace)
+                timing = time_run(built, measured, target, boards.board(options.board) if options.board else None)
             with trace.stage("validate"):
                 checked = validate(program, source.reference(), measured.runs, drawn)
         with trace.stage("report"):
-            report = assemble(source, options, target, optimized.passes, program, built, measured, checked)
+            report = assemble(source, options, target, optimized.passes, program, built, measured, checked, timing)
             dump("report.json", report.to_json)
             artifact = pack(
                 out,

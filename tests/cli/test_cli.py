@@ -140,7 +140,10 @@ def test_what_is_not_measured_cannot_pass_a_budget() -> None:
     with pytest.raises(ModelError, match="E1005"):
         check_budget(not_run(), budgeted(ram=10**9))
     with pytest.raises(ModelError, match="latency"):
-        refuse_uncheckable(budgeted(latency=20))
+        refuse_uncheckable(budgeted(latency=20).model_copy(update={"target": "x86-64"}))
+    with pytest.raises(ModelError, match="latency"):
+        refuse_uncheckable(budgeted(latency=20).model_copy(update={"run": False}))
+    refuse_uncheckable(budgeted(latency=20))
     with pytest.raises(ModelError, match="ram"):
         refuse_uncheckable(budgeted(ram=100).model_copy(update={"run": False}))
 
