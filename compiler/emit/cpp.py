@@ -17,11 +17,20 @@ from compiler.emit.cpp_api import definitions
 from compiler.emit.cpp_helpers import definitions as helper_definitions
 from compiler.emit.cpp_kernel import CppKernelPrinter
 from compiler.emit.literals import C_TYPES, rows
+from compiler.errors import ModelError
 from compiler.options import CompileOptions
 from compiler.program import Layer, Program, Slot
 from compiler.version import VERSION
 
 _ALIGN = 8
+# What no namespace can be called, beyond the names that every language refuses.
+_RESERVED = frozenset(
+    "alignas alignof and_eq bitand bitor catch char8_t char16_t char32_t compl concept consteval constexpr constinit "
+    "const_cast co_await co_return co_yield decltype deepmetal dynamic_cast explicit export friend mutable noexcept "
+    "not_eq nullptr operator or_eq private protected public reinterpret_cast requires static_assert static_cast std "
+    "thread_local throw try typeid typename using virtual wchar_t xor_eq size_t ptrdiff_t int8_t int16_t int32_t "
+    "int64_t uint8_t uint16_t uint32_t uint64_t intptr_t uintptr_t predict".split()
+)
 _LONGEST_STRING = 200
 _NOT_FINITE = {"nan": '__builtin_nan{0}("")', "inf": "__builtin_huge_val{0}()"}
 
@@ -29,6 +38,9 @@ _NOT_FINITE = {"nan": '__builtin_nan{0}("")', "inf": "__builtin_huge_val{0}()"}
 def files(program: Program, options: CompileOptions) -> Files:
     """Interfaces for C and C++, the source, perhaps `src/<name>_weights.bin`, and a program that runs the model."""
     name = options.name
+    if name in _RESERVED:
+        help = "give another one with --name; it becomes a namespace"
+        raise ModelError("E1002", f"the name '{name}' means something else in C++", where="--name", help=help)
     unit = CppUnit(program, options, weights_outside(program, options))
     result: Files = {
         f"include/{name}.h": header(program, options).encode(),

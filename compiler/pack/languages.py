@@ -52,8 +52,9 @@ def extra_files(options: CompileOptions, sources: Mapping[str, bytes]) -> dict[s
 
 
 def _archiver(tools: Toolchain, name: str) -> str:
-    known = next((end for end in ("gcc", "g++") if tools.compiler.endswith(end)), "")
-    return f"{tools.compiler.removesuffix(known) + 'ar' if known else 'llvm-ar'} rcs lib{name}.a {name}.o"
+    prefix, _, driver = tools.compiler.rpartition("-")
+    gnu = driver in ("gcc", "g++")
+    return f"{f'{prefix}-ar' if gnu and prefix else 'ar' if gnu else 'llvm-ar'} rcs lib{name}.a {name}.o"
 
 
 def _compile(ending: str) -> Callable[[str, Toolchain], list[str]]:

@@ -34,6 +34,22 @@ STRICT = (
     "-fno-math-errno",
     "-Wno-psabi",  # vectors wider than the machine: no call crosses a file
 )
+CPP = (
+    "-std=c++17",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+    "-pedantic",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wold-style-cast",
+    "-Werror",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-Wno-psabi",
+)
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 _MAIN = """
@@ -223,6 +239,39 @@ def build_in_c(
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-6000:]
     return folder / "run"
+
+
+def run_in_cpp(
+    program: Program,
+    arena: np.ndarray,
+    folder: Path,
+    *,
+    options: CompileOptions | None = None,
+    compiler: str = "g++",
+    flags: Sequence[str] = ("-O1",),
+) -> np.ndarray:
+    """The same from C++; the main that calls it stays C."""
+    name, size = program.name, max(8, program.arena_bytes)
+    write(emit.get("cpp").files(program, options or CompileOptions(emit="cpp", name=name)), folder)
+    run = f"for (int i = 0; i < {len(program.layers)}; i++) {{ if ({name}_run_layer(i) != 0) {{ return 2; }} }}"
+    (folder / "main.c").write_text(_MAIN.format(name=name, size=size, run=run, what="every layer runs"))
+    (folder / "in.bin").write_bytes(arena[:size].tobytes())
+    cxx = [host_compiler(compiler), *CPP, *flags, "-Iinclude", "-Isrc", "-Wa,-Isrc"]
+    for command in (
+        [*cxx, "-c", f"src/{name}.cpp", "-o", "model.o"],
+        [host_compiler("gcc"), "-Iinclude", "main.c", "model.o", *flags, "-o", "run"],
+        ["./run", "in.bin", "out.bin"],
+    ):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-6000:]
+    return np.frombuffer((folder / "out.bin").read_bytes(), np.uint8)
+
+
+def write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Printed files, in a folder."""
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
 
 
 def same_bits(a: Array, b: Array) -> bool:
