@@ -6,7 +6,7 @@ Operators are taken from the registry, so that a new file is tested as soon as i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from tests.support.engines import (
     new_arena,
     parts,
     run_in_c,
+    run_in_cpp,
     run_jitted,
     same_bits,
     side_by_side,
@@ -198,12 +199,19 @@ def test_in_place_reads_before_it_writes(cls: type[Op]) -> None:
         assert seen, "no example ran in place"
 
 
-@pytest.mark.needs_gcc_arm
-@pytest.mark.needs_qemu
-def test_a_sample_of_every_operator_gives_the_same_bits_on_the_emulated_processor(tmp_path: Path) -> None:
-    programs: list[Program] = []
-    vectors: dict[str, Array] = {}
-    expected: list[Array] = []
+@dataclass
+class Samples:
+    """One-layer programs of every operator, what goes into them, and what the interpreter makes of it."""
+
+    programs: list[Program] = field(default_factory=list)
+    vectors: dict[str, Array] = field(default_factory=dict)
+    before: list[np.ndarray] = field(default_factory=list)
+    after: list[np.ndarray] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    found = Samples()
     for cls in concrete_ops():
         count = 0
 
@@ -216,16 +224,30 @@ def test_a_sample_of_every_operator_gives_the_same_bits_on_the_emulated_processo
             count += 1
             program = lowered(drawn)
             arena = load(new_arena(program), program.inputs, drawn.inputs)
-            expected.append(fetch(interpret(program, arena), program.outputs[0]))
-            vectors.update({f"p{len(programs)}_{name}": a for name, a in drawn.inputs.items()})
-            programs.append(program)
+            found.before.append(arena)
+            found.after.append(interpret(program, arena))
+            found.vectors.update({f"p{len(found.programs)}_{name}": a for name, a in drawn.inputs.items()})
+            found.programs.append(program)
 
         if cls.layout_rule != "view":
             draw()
             assert count, cls.__name__
-    whole = side_by_side(programs)
+    return found
+
+
+def test_a_sample_of_every_operator_gives_the_same_bits_in_cpp(samples: Samples, tmp_path: Path) -> None:
+    check(samples.programs, samples.before, samples.after, lambda p, image: run_in_cpp(p, image, tmp_path), "C++")
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_a_sample_of_every_operator_gives_the_same_bits_on_the_emulated_processor(
+    samples: Samples, tmp_path: Path
+) -> None:
+    whole = side_by_side(samples.programs)
     options = CompileOptions(run=True)
     sources = emit.get("c").files(whole, options)
-    _, measured = measure(whole, sources, targets.target("cortex-m4"), options, tmp_path, [vectors])
-    for program, (got,), want in zip(programs, measured.runs[0].layers, expected, strict=True):
+    _, measured = measure(whole, sources, targets.target("cortex-m4"), options, tmp_path, [samples.vectors])
+    for program, (got,), after in zip(samples.programs, measured.runs[0].layers, samples.after, strict=True):
+        want = fetch(after, program.outputs[0])
         assert same_bits(got, want), program.layers[0].op
