@@ -10,11 +10,11 @@ TARGET = Target(
     llvm=Llvm(triple="aarch64-unknown-linux-gnu", cpu="generic", features=("+neon",)),
     gcc=Gcc("aarch64-linux-gnu", "-march=armv8-a -fno-stack-protector"),
     clang=Clang("-march=armv8-a -fno-stack-protector"),
-    prefer="gcc",
+    prefer="clang",
     clock_mhz=1500,
     clock_of="Raspberry Pi 4 (BCM2711)",
     emulator=QemuUser("qemu-aarch64", "cortex-a53", start_up="linux"),
     float_unit="double",
-    features=("fpu32",),
+    features=("simd128", "vregs32", "fpu32"),
     aliases=("neon",),
 )

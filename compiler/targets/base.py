@@ -168,8 +168,13 @@ class Target:
     smaller: Machine | None = None  # taken when the program fits it: a core nearer to the real one
     float_unit: FloatUnit = "none"  # "none": floating point is computed by functions of the compiler's library
     cycles: str | None = None  # the pipeline model in emulator/cycles/
-    features: tuple[str, ...] = ()  # what kernel families may use: fpu32 (32 single-precision registers), dsp, ...
+    features: tuple[str, ...] = ()  # what kernel families may use, see kernels/tiles/registers.py; dsp
     aliases: tuple[str, ...] = ()  # other names for `--target`
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """All that code for it may use: its features, and "sqrt" where an instruction takes square roots."""
+        return frozenset(self.features) | (frozenset({"sqrt"}) if self.float_unit != "none" else frozenset())
 
     def region(self, name: str) -> Region | None:
         return next((region for region in self.memory if region.name == name), None)

@@ -10,8 +10,9 @@ TARGET = Target(
     description="Armv8.1-M, Helium (vectors of 128 bits), double-precision FPU; STM32N6, Alif Ensemble, Corstone-300",
     llvm=Llvm(triple="thumbv8.1m.main-unknown-none-eabihf", cpu="cortex-m55", features=("+mve.fp",)),
     gcc=Gcc("arm-none-eabi", "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard"),
-    clang=Clang("-mfloat-abi=hard"),
-    prefer="gcc",
+    # clang 19 scatters to wrong addresses (llvm-project issue 120993).
+    clang=Clang("-mfloat-abi=hard -mllvm -enable-arm-maskedgatscat=false"),
+    prefer="clang",
     clock_mhz=800,
     clock_of="STM32N6570-DK (STM32N657)",
     memory=AN547_MEMORY,
@@ -19,6 +20,8 @@ TARGET = Target(
     float_unit="double",
     cycles="cortex_m55",
     features=(
+        "simd128",
+        "vregs8",
         "fpu32",
         "dsp",
     ),

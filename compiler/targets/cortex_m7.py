@@ -11,7 +11,7 @@ TARGET = Target(
     llvm=Llvm(triple="thumbv7em-unknown-none-eabihf", cpu="cortex-m7", features=("-fp64",)),
     gcc=Gcc("arm-none-eabi", "-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16"),
     clang=Clang("-mfloat-abi=hard -mfpu=fpv5-sp-d16"),
-    prefer="gcc",
+    prefer="clang",
     clock_mhz=216,
     clock_of="NUCLEO-F746ZG (STM32F746)",
     memory=MPS2_MEMORY,

@@ -32,5 +32,5 @@ TARGET = Target(
     memory=VIRT_MEMORY,
     emulator=riscv(64, "v=true,vlen=128"),
     float_unit="double",
-    features=("fpu32",),
+    features=("simd128", "vregs32", "fpu32"),
 )

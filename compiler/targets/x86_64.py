@@ -10,10 +10,11 @@ TARGET = Target(
     llvm=Llvm(triple="x86_64-unknown-linux-gnu", cpu="x86-64"),
     gcc=Gcc("x86_64-linux-gnu", "-march=x86-64 -fno-stack-protector"),
     clang=Clang("-march=x86-64 -fno-stack-protector"),
-    prefer="gcc",
+    prefer="clang",
     clock_mhz=1440,
     clock_of="UP Board (Intel Atom x5-Z8350)",
     emulator=QemuUser("qemu-x86_64", "qemu64", start_up="linux"),
     float_unit="double",
+    features=("simd128",),
     aliases=("sse",),
 )

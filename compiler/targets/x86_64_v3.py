@@ -10,10 +10,11 @@ TARGET = Target(
     llvm=Llvm(triple="x86_64-unknown-linux-gnu", cpu="x86-64-v3"),
     gcc=Gcc("x86_64-linux-gnu", "-march=x86-64-v3 -fno-stack-protector"),
     clang=Clang("-march=x86-64-v3 -fno-stack-protector"),
-    prefer="gcc",
+    prefer="clang",
     clock_mhz=2300,
     clock_of="UDOO BOLT V3 (AMD Ryzen Embedded V1202B), base clock",
     emulator=QemuUser("qemu-x86_64", "max", start_up="linux"),
     float_unit="double",
+    features=("simd256",),
     aliases=("avx2",),
 )

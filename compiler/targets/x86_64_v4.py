@@ -10,10 +10,11 @@ TARGET = Target(
     llvm=Llvm(triple="x86_64-unknown-linux-gnu", cpu="x86-64-v4"),
     gcc=Gcc("x86_64-linux-gnu", "-march=x86-64-v4 -fno-stack-protector"),
     clang=Clang("-march=x86-64-v4 -fno-stack-protector"),
-    prefer="gcc",
+    prefer="clang",
     clock_mhz=2000,
     clock_of="Intel Xeon Gold 6330, base clock",
     emulator=Native(start_up="linux", flags=("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
     float_unit="double",
+    features=("simd512", "vregs32"),
     aliases=("avx512",),
 )
