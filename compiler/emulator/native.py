@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 from compiler.targets.base import Native, Target
-
-CPU = Path("/proc/cpuinfo")
+from compiler.targets.computer import cpu_flags, machine
 
 
 def why_not_run(target: Target) -> str | None:
@@ -15,16 +11,9 @@ def why_not_run(target: Target) -> str | None:
     if target.emulator is None:
         return f"no emulator of {target.title} is at hand"
     if isinstance(target.emulator, Native):
+        if target.llvm.triple and not target.llvm.triple.startswith(machine()):
+            return f"this computer is no {target.family}, and QEMU 7.2 does not emulate {target.title}"
         missing = [flag for flag in target.emulator.flags if flag not in cpu_flags()]
         if missing:
-            return f"this computer's processor has no {', '.join(missing)}, and neither has QEMU 7.2"
+            return f"this computer's processor lacks {', '.join(missing)}, and QEMU 7.2 does too"
     return None
-
-
-@cache
-def cpu_flags() -> frozenset[str]:
-    """What this computer's processor can do, as Linux names it; empty where nobody says."""
-    if not CPU.exists():
-        return frozenset()
-    rows = (line.partition(":") for line in CPU.read_text(errors="replace").splitlines())
-    return frozenset(flag for key, _, flags in rows if key.strip() in ("flags", "Features") for flag in flags.split())
