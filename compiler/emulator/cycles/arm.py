@@ -73,9 +73,10 @@ def decode(address: int, size: int, text: str) -> Insn:
     name, *types = word.split(".")
     operation, conditional = _plain(name)
     kind = _kind(operation, types, rest)
-    plain = Insn(address, size, text, operation, kind, conditional=conditional, double="f64" in types)
+    plain = Insn(address, size, text, operation, kind, conditional=conditional, floating=operation.startswith("v"))
     found = _with_registers(plain, rest)
-    return replace(found, jumps=found.jumps or "pc" in found.writes, indexed=len(found.base) > 1)
+    double = "f64" in types or (operation in ("vldr", "vstr") and rest.startswith("d"))
+    return replace(found, jumps=found.jumps or "pc" in found.writes, indexed=len(found.base) > 1, double=double)
 
 
 def _with_registers(plain: Insn, rest: str) -> Insn:

@@ -1,18 +1,55 @@
 """Cycles of what was executed: straight lines of code, how they were entered, and what that costs on a core.
 
-A line begins wherever execution came from elsewhere, and goes on through branches that were not taken. A line that is
-entered from several places is run through the pipeline once for each, weighted by how often that happened, because the
-instructions before decide about stalls.
+A line begins wherever execution came from elsewhere, and goes on through branches that were not taken. An instruction
+that is entered both ways is priced once behind the one above it and once behind a jump, each as often as it happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from compiler.emulator.cycles.cores.base import Core, Pipeline
+from compiler.emulator.cycles.cores.base import Core, Pipeline, Step, step
 from compiler.emulator.cycles.insn import Insn
 from compiler.emulator.plugin import Histogram
+
+
+def pipeline_cycles(code: Mapping[int, Insn], counts: Histogram, core: Core) -> dict[int, float]:
+    """Address -> cycles of all its executions, with memory that never makes the core wait."""
+    spent: dict[int, float] = {}
+    if core.cost is not None:
+        for one, times in steps(code, counts):
+            spent[one.insn.address] = spent.get(one.insn.address, 0.0) + times * core.cost(one)
+    else:
+        spent = _several_at_once(code, counts, core)
+    for branch, target, times in jumps(code, counts):
+        spent[branch.address] += times * core.taken(branch, target)
+    for at, transfers in counts.transfers.items():
+        spent[at] += transfers * core.unaligned
+    return spent
+
+
+def steps(code: Mapping[int, Insn], counts: Histogram) -> Iterator[tuple[Step, int]]:
+    """Every instruction behind what was executed before it, and how often."""
+    above: Insn | None = None
+    for at in sorted(counts.executed):
+        insn, executed = code[at], counts.executed[at]
+        behind = 0
+        if above is not None and above.end == at:
+            behind = max(0, min(executed, counts.executed[above.address] - counts.taken[above.address]))
+        if behind:
+            yield step(insn, above), behind
+        if executed > behind:
+            yield Step(insn), executed - behind
+        above = insn
+
+
+def jumps(code: Mapping[int, Insn], counts: Histogram) -> Iterator[tuple[Insn, Insn | None, int]]:
+    """Branches that were taken, the instruction they lead to where it is known, and how often."""
+    for at, times in counts.taken.items():
+        if times and at in code:
+            target = code[at].target
+            yield code[at], code.get(target) if target is not None else None, times
 
 
 @dataclass
@@ -26,39 +63,30 @@ class _Block:
     left: Pipeline = field(default_factory=Pipeline)  # at its end, entered in the commonest way
 
 
-def pipeline_cycles(code: Mapping[int, Insn], counts: Histogram, core: Core) -> dict[int, float]:
-    """Address -> cycles of all its executions, with memory that never makes the core wait."""
+def _several_at_once(code: Mapping[int, Insn], counts: Histogram, core: Core) -> dict[int, float]:
+    """The same on a core that issues instructions together: block by block, once for each way in."""
     blocks = _blocks(code, counts)
-    cycles: dict[int, float] = {}
-    by_address = {block.insns[0].address: block for block in blocks}
-    arrivals = _arrivals(blocks, counts, by_address) if core.predicts else {}
+    spent: dict[int, float] = dict.fromkeys(counts.executed, 0.0)
+    arrivals = _arrivals(blocks, counts) if core.predicts else {}
     for block in blocks:
-        block.left = _run(core, block, Pipeline(), 0.0, {})
+        block.left = _issue(core, block, Pipeline(), 0, spent)
     for block in blocks:
-        at = block.insns[0].address
         elsewhere = block.entries - block.behind
-        ways: list[tuple[float, Pipeline]] = []
+        ways: list[tuple[int, Pipeline]] = []
         if block.behind and block.above is not None:
             ways.append((block.behind, block.above.left.copy()))
-        for source, times in arrivals.get(at, ()):
+        for source, times in arrivals.get(block.insns[0].address, ()):
             known = min(times, elsewhere)
             elsewhere -= known
             ways.append((known, source.left.copy()))
         ways.append((elsewhere, Pipeline()))
-        best = max(ways, key=lambda way: way[0])
-        for way in ways:
-            if way[0]:
-                left = _run(core, block, way[1], way[0], cycles)
-                if way is best:
+        most = max(times for times, _ in ways)
+        for times, pipeline in ways:
+            if times:
+                left = _issue(core, block, pipeline, times, spent)
+                if times == most:
                     block.left = left
-    for at, times in counts.taken.items():
-        branch = code.get(at)
-        if branch is not None and times:
-            target = code.get(branch.target) if branch.target is not None else None
-            cycles[at] = cycles.get(at, 0.0) + times * core.taken(branch, target)
-    for at, transfers in counts.transfers.items():
-        cycles[at] = cycles.get(at, 0.0) + transfers * core.unaligned
-    return cycles
+    return spent
 
 
 def _blocks(code: Mapping[int, Insn], counts: Histogram) -> list[_Block]:
@@ -78,23 +106,21 @@ def _blocks(code: Mapping[int, Insn], counts: Histogram) -> list[_Block]:
     return blocks
 
 
-def _arrivals(
-    blocks: Sequence[_Block], counts: Histogram, by_address: Mapping[int, _Block]
-) -> dict[int, list[tuple[_Block, int]]]:
+def _arrivals(blocks: Sequence[_Block], counts: Histogram) -> dict[int, list[tuple[_Block, int]]]:
     """Block address -> direct branches that were taken to it."""
     found: dict[int, list[tuple[_Block, int]]] = {}
     for block in blocks:
         last = block.insns[-1]
-        times = counts.taken[last.address]
-        if times and last.target is not None and last.target in by_address:
+        if last.target is not None and (times := counts.taken[last.address]):
             found.setdefault(last.target, []).append((block, times))
     return found
 
 
-def _run(core: Core, block: _Block, pipeline: Pipeline, times: float, cycles: dict[int, float]) -> Pipeline:
+def _issue(core: Core, block: _Block, pipeline: Pipeline, times: int, spent: dict[int, float]) -> Pipeline:
+    assert core.issue is not None
     for insn in block.insns:
         before = pipeline.now
         core.issue(pipeline, insn)
         if times:
-            cycles[insn.address] = cycles.get(insn.address, 0.0) + times * (pipeline.now - before)
+            spent[insn.address] += times * (pipeline.now - before)
     return pipeline

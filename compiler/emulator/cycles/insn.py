@@ -53,6 +53,7 @@ class Insn:
     target: int | None = None  # of a direct branch
     jumps: bool = False  # may go elsewhere: a branch, or one that writes the program counter
     conditional: bool = False  # may do nothing: under an IT block, or a conditional branch
+    floating: bool = False  # computes with or moves floating-point or vector registers
     double: bool = False  # double precision
 
     @property
@@ -67,7 +68,3 @@ class Insn:
     @property
     def is_store(self) -> bool:
         return self.kind in ("store", "store_many", "vec_store")
-
-    @property
-    def is_float(self) -> bool:
-        return self.kind.startswith("fp_") or self.operation.startswith("v")

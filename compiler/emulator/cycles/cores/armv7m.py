@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from compiler.emulator.cycles.cores.base import Step
 from compiler.emulator.cycles.insn import Insn
 
 
-def load_store(last: Insn | None, insn: Insn) -> float:
-    """Cycles of a load or store behind `last` (DDI 0439, section 3.3.3; DDI 0337, section 3.3.3).
+def load_store(step: Step) -> float:
+    """Cycles of a load or store (DDI 0439, section 3.3.3; DDI 0337, section 3.3.3).
 
     A single load takes 2 cycles, a store 2 or, with an immediate offset, 1. Behind a single load whose result is not in
     the address both take one less, at least 1. Several registers take 1 + N and overlap with nothing. An address that
     the instruction before computed costs a cycle: there is no forwarding.
     """
-    late = 1.0 if last is not None and insn.base & last.writes and last.kind in ("alu", "mul", "mac") else 0.0
+    insn, last = step.insn, step.last
+    late = 1.0 if step.address and last is not None and last.kind in ("alu", "mul", "mac") else 0.0
     if insn.kind in ("load_many", "store_many"):
-        if insn.words == 1 and insn.operation.startswith(("vldm", "vstm")):
-            return late + 2.0
         return late + 1.0 + insn.words
     if insn.double:
         return late + 3.0
-    behind_load = last is not None and last.kind == "load" and not insn.base & last.writes
+    behind_load = last is not None and last.kind == "load" and not step.address
     if insn.kind == "load":
         return 1.0 if behind_load else late + 2.0
-    if behind_load or not (insn.indexed or insn.operation == "vstr"):
+    if behind_load or not (insn.indexed or insn.floating):
         return late + 1.0
     return late + 2.0
 
@@ -38,6 +38,6 @@ def taken_thumb(branch: Insn, target: Insn | None) -> float:
     return (1.0 if known_early else 2.0) + (1.0 if across else 0.0)
 
 
-def within_it(last: Insn | None) -> float:
+def folded(step: Step) -> float:
     """`it` is folded into a 16-bit instruction before it."""
-    return 0.0 if last is not None and last.size == 2 and last.kind != "it" else 1.0
+    return 0.0 if step.last is not None and step.last.size == 2 and step.last.kind != "it" else 1.0
