@@ -27,7 +27,7 @@ _OBJECTIVES = {
     "size": ("Size", "Less flash, more instructions."),
     "ram": ("RAM", "The smallest arena, at the cost of speed."),
 }
-_PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "torch", "pyelftools", "jinja2", "pydantic")
+_PACKAGES = ("llvmlite", "numpy", "onnx", "onnxruntime", "onnxscript", "torch", "pyelftools", "jinja2", "pydantic")
 
 
 class TargetInfo(BaseModel):
