@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compiler.emit.c_kernel import _ATOM, KernelPrinter, comment
+from compiler.emit.c_vectors import Vectors
 from compiler.emit.literals import c_type
 from compiler.loop.nodes import Buffer, Expr, Type
+
+
+@dataclass
+class CppVectors(Vectors):
+    """C++ chooses between vectors as between scalars."""
+
+    def choose(self, sign: str, compared: Type, chosen: Type, name: str, params: str) -> str:
+        x, y = ("a", "b") if "x" not in params.split() else ("x", "y")
+        return self._define(name, self.name(chosen), params, f"    return a {sign} b ? {x} : {y};")
 
 
 @dataclass
 class CppKernelPrinter(KernelPrinter):
     """Casts have names, references to memory are plain pointers, small helpers are templates and overloads."""
 
+    vectors: Vectors = field(default_factory=CppVectors)
     _nothing = ""
 
     def _about(self, doc: tuple[str, ...]) -> list[str]:

@@ -46,6 +46,7 @@ def extra_files(options: CompileOptions, sources: Mapping[str, bytes]) -> dict[s
         f"{symbol}:",
         f'    .incbin "{symbol}.bin"',
         f"    .size {symbol}, . - {symbol}",
+        '    .section .note.GNU-stack,"",%progbits',
         "",
     ]
     return {f"src/{symbol}.S": "\n".join(lines).encode()}

@@ -23,6 +23,7 @@ from compiler.options import CompileOptions
 from compiler.program import Program
 from tests.emit.test_c import FPU, HOSTILE, conv, dense, gate, model, program, ramp
 from tests.emit.test_files import program as lowered
+from tests.loop.test_vectors import program as vector_program
 from tests.support.engines import (
     CPP,
     SANITIZED,
@@ -276,3 +277,12 @@ def test_on_the_target_it_is_c_bit_for_bit_and_as_fast(tmp_path: Path) -> None:
     assert abs(cpp.instructions - c.instructions) < 0.03 * c.instructions
     assert cpp.layer_instructions
     assert min(cpp.layer_instructions) > 0, "every layer is told apart"
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_vectors_have_the_interpreters_bits(compiler: str, tmp_path: Path) -> None:
+    """Every operation on every width of vector."""
+    p, arena = vector_program()
+    want, got = interpret(p, arena), run_in_cpp(p, arena, tmp_path, compiler=compiler)
+    for layer in p.layers:
+        assert same_bits(fetch(want, layer.outputs[0]), fetch(got, layer.outputs[0])), layer.op
