@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from compiler.emulator.protocol import subject_header, subject_tables
+from compiler.emulator.protocol import THOROUGH, subject_header, subject_tables
 from compiler.errors import CompilerBug, ModelError, ToolError
 from compiler.options import CompileOptions
 from compiler.targets.base import Qemu, Region, Target
@@ -50,6 +50,7 @@ class Build:
     flags: tuple[str, ...]
     harness: Path | None
     predicts: bool
+    thorough: int = THOROUGH  # vectors that are also run on the caller's buffers and through predict
 
     @property
     def object_path(self) -> str:
@@ -70,9 +71,11 @@ def build(
     trace: Trace | None = None,
     *,
     extra_flags: tuple[str, ...] = (),
+    thorough: int = THOROUGH,
 ) -> Build:
     """Compile `sources` (path in the artifact -> bytes) for the target and link firmware and harness around it.
 
+    The first `thorough` vectors are also run on buffers of the caller's and through predict, which takes as long again.
     `extra_flags` go to every compilation and to the link, e.g. `-fsanitize=address` on the host.
     """
     compiler = select(target, options.compiler)
@@ -89,7 +92,7 @@ def build(
     predict = predict_shape(program.name, header)
 
     def programs(target: Target) -> _Programs:
-        return _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags)
+        return _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags, thorough)
 
     maker = programs(target)
     harness = None
@@ -119,6 +122,7 @@ def build(
         flags=made.flags,
         harness=harness,
         predicts=predict is not None,
+        thorough=thorough,
     )
 
 
@@ -163,6 +167,7 @@ class _Programs:
     predict: tuple[int, int, int] | None
     workdir: Path
     extra_flags: tuple[str, ...]
+    thorough: int
 
     def __post_init__(self) -> None:
         folder = self.workdir / "harness"
@@ -170,7 +175,9 @@ class _Programs:
             shutil.copytree(ours, folder, dirs_exist_ok=True)
         emulator = self.target.emulator
         timer = emulator.timer.at if isinstance(emulator, Qemu) and emulator.timer else None
-        header = subject_header(self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer)
+        header = subject_header(
+            self.program, caller_arena=self.caller_arena, predict=self.predict, timer=timer, thorough=self.thorough
+        )
         (folder / "subject.h").write_text(header)
         (folder / "subject.c").write_text(subject_tables(self.program))
 

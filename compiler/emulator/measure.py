@@ -33,6 +33,7 @@ Counting = Literal["plugin", "timer"]
 
 LEAST_SECONDS = 120.0
 SLOWEST_MACS = 2e6  # emulated multiply-accumulates per second that even a busy computer manages
+SLOWEST_SOFT_MACS = 1e5  # without an FPU: some 160 instructions each
 RUNS_PER_VECTOR = 4
 UNMEASURED = "host"  # the start-up code in plain C, for whatever computer this is
 
@@ -88,7 +89,8 @@ def run(
     """
     if seconds is None:
         work = RUNS_PER_VECTOR * len(vectors) * sum(layer.macs for layer in program.layers)
-        seconds = LEAST_SECONDS + work / SLOWEST_MACS
+        slowest = SLOWEST_SOFT_MACS if built.target.float_unit == "none" else SLOWEST_MACS
+        seconds = LEAST_SECONDS + work / slowest
     emulator, harness = built.target.emulator, built.harness
     if emulator is None or harness is None:
         raise CompilerBug(CRASHED, f"{built.target.name} is built and not run")
@@ -126,7 +128,7 @@ def _run_native(harness: Path, workdir: Path, emulator: Native, seconds: float) 
 def _results(built: Build, program: Program, vectors: int) -> Results:
     path = built.workdir / "run" / "results.bin"
     try:
-        return read_results(program, path.read_bytes(), vectors, predicts=built.predicts)
+        return read_results(program, path.read_bytes(), vectors, predicts=built.predicts, thorough=built.thorough)
     except (Truncated, FileNotFoundError) as error:
         raise CompilerBug(CRASHED, "the compiled code ended before it had run all vectors") from error
 

@@ -50,9 +50,14 @@ class Truncated(Exception):
 
 
 def subject_header(
-    program: Program, *, caller_arena: bool, predict: tuple[int, int, int] | None, timer: int | None
+    program: Program,
+    *,
+    caller_arena: bool,
+    predict: tuple[int, int, int] | None,
+    timer: int | None,
+    thorough: int = THOROUGH,
 ) -> str:
-    """The header that tells the harness which model it has."""
+    """The header that tells the harness which model it has, and how many vectors it runs in every way."""
     name, prefix = program.name, program.name.upper()
     slots = [slot for layer in program.layers for slot in layer.outputs]
     buffers = [slot.size for slot in (*program.inputs, *program.outputs)]
@@ -72,6 +77,7 @@ def subject_header(
         f"#define SUBJECT_OUTPUTS {len(program.outputs)}",
         f"#define SUBJECT_LAYERS {len(program.layers)}",
         f"#define SUBJECT_OUTSIDE_WORDS {words}",
+        f"#define SUBJECT_THOROUGH {thorough}u",
     ]
     if caller_arena:
         lines.append(f"#define SUBJECT_SET_ARENA {name}_set_arena")
@@ -123,10 +129,10 @@ def vectors_file(program: Program, vectors: Sequence[Mapping[str, Array]]) -> by
     return b"".join(parts)
 
 
-def read_results(program: Program, data: bytes, vectors: int, *, predicts: bool) -> Results:
+def read_results(program: Program, data: bytes, vectors: int, *, predicts: bool, thorough: int = THOROUGH) -> Results:
     """Take results.bin apart; raises `Truncated` when the firmware did not get to the end."""
     reader = _Reader(data)
-    runs = tuple(_read_run(program, reader, k < THOROUGH, predicts) for k in range(vectors))
+    runs = tuple(_read_run(program, reader, k < thorough, predicts) for k in range(vectors))
     nothing, no_layer = reader.word(), reader.word()
     return Results(runs, nothing, no_layer)
 

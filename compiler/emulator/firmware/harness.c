@@ -3,7 +3,7 @@
  * vectors.bin:  count, then per vector the bytes of every input as they lie in the model's input buffer.
  * results.bin:  per vector
  *                   layer by layer: the bytes of the layer's output slots, then status, ticks of the layer
- *                   the outputs: after the layers one by one, after run, and of the first THOROUGH vectors once more
+ *                   the outputs: after the layers one by one, after run, and of the first SUBJECT_THOROUGH vectors once more
  *                   after run on outside buffers
  *                   struct summary
  *               and at the end the ticks of calls that do nothing.
@@ -18,7 +18,6 @@
 #define GUARD_WORDS 5 /* odd: what follows is aligned to four bytes, not to eight */
 
 #define BAD_FILE 4
-#define THOROUGH 2 /* vectors that are also run on outside buffers and through predict: emulation takes its time */
 
 struct summary {
     uint32_t status;     /* 0, or the first code below zero that a call returned */
@@ -218,7 +217,7 @@ int main(void)
         const uint32_t before = checksum();
         run_layers(&summary);
         run_whole(&summary);
-        if (vector < THOROUGH) {
+        if (vector < SUBJECT_THOROUGH) {
             run_outside(&summary);
 #ifdef SUBJECT_PREDICT
             summary.predicted = (uint32_t)SUBJECT_PREDICT((const float *)(const void *)outside_buffer(0));

@@ -18,4 +18,4 @@ reset:
     .weak fault
     .balign 4
 fault:
-    j       fault
+2:  j       2b
