@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query"
 import { API, api, fetchJson, fetchText, unwrap } from "./client"
-import type { Compilation, CompilationState, Report } from "./types"
+import type { Compilation, CompilationState, Report, ReportLayer } from "./types"
 import { postForm } from "./upload"
 import { isSettled } from "@/lib/stages"
 
@@ -49,9 +49,17 @@ export const groupQuery = (group: string) =>
 export const reportQuery = (id: string) =>
   queryOptions({
     queryKey: ["report", id],
-    queryFn: ({ signal }) => fetchJson<Report>(fileUrl(id, "report.json"), signal),
+    queryFn: async ({ signal }) => complete(await fetchJson<Report>(fileUrl(id, "report.json"), signal)),
     staleTime: Infinity,
   })
+
+/** A report that an older version wrote lacks what came later. */
+function complete(report: Report): Report {
+  return { ...LATER, ...report, layers: report.layers.map((layer) => ({ ...LATER_OF_LAYER, ...layer })) }
+}
+
+const LATER: Pick<Report, "sections" | "boards" | "notes"> = { sections: [], boards: [], notes: [] }
+const LATER_OF_LAYER: Pick<ReportLayer, "mix" | "latency_ms"> = { mix: null, latency_ms: null }
 
 export const fileQuery = (id: string, path: string) =>
   queryOptions({

@@ -4,6 +4,8 @@ import { createJavaScriptRegexEngine } from "shiki/engine/javascript"
 
 const GRAMMARS = {
   c: () => import("@shikijs/langs/c"),
+  cpp: () => import("@shikijs/langs/cpp"),
+  llvm: () => import("@shikijs/langs/llvm"),
   json: () => import("@shikijs/langs/json"),
   markdown: () => import("@shikijs/langs/markdown"),
   cmake: () => import("@shikijs/langs/cmake"),

@@ -63,7 +63,8 @@ const LANGUAGES: [RegExp, string][] = [
   [/\.json$/, "json"],
   [/\.md$/, "markdown"],
   [/(^|\/)CMakeLists\.txt$|\.cmake$/, "cmake"],
-  [/\.(txt|ld|ll|csv)$|(^|\/)Makefile$/, "text"],
+  [/\.ll$/, "llvm"],
+  [/\.(txt|ld|csv)$|(^|\/)Makefile$/, "text"],
 ]
 
 /** The grammar for a file of an artifact; null for what is not text to read. */

@@ -3,7 +3,7 @@ import classes from "./report.module.css"
 import type { Report, ReportLayer } from "@/api/types"
 import { columnHelper, type Columns, DataTable } from "@/components/data-table"
 import { Bytes } from "@/components/quantity"
-import { compact, integer, percent, plural, scientific, shape, small } from "@/lib/format"
+import { compact, errorMargin, integer, milliseconds, percent, plural, scientific, shape, small } from "@/lib/format"
 
 interface Row extends ReportLayer {
   index: number
@@ -24,7 +24,8 @@ export function LayerTable({ report, onKernel }: Props) {
     [report.layers],
   )
   const total = report.totals.instructions ?? 0
-  const columns = useMemo(() => layerColumns(rows, total, onKernel), [rows, total, onKernel])
+  const margin = report.totals.cycles === null ? null : errorMargin(report.totals.cycles_error_percent)
+  const columns = useMemo(() => layerColumns(rows, total, margin, onKernel), [rows, total, margin, onKernel])
   const sum = (pick: (row: Row) => number | null) => rows.reduce((all, row) => all + (pick(row) ?? 0), 0)
   return (
     <div className="panel">
@@ -40,6 +41,7 @@ export function LayerTable({ report, onKernel }: Props) {
             <td className="wide-only" />
             <td className="right wide-only">{compact(sum((row) => row.macs))}</td>
             <td className="right">{total > 0 ? compact(sum((row) => row.instructions)) : "–"}</td>
+            {margin !== null && <td className="right wide-only">{compact(sum((row) => row.cycles))}</td>}
             <td className="right">
               <Bytes value={sum((row) => row.flashTotal)} />
             </td>
@@ -55,7 +57,28 @@ export function LayerTable({ report, onKernel }: Props) {
   )
 }
 
-function layerColumns(rows: readonly Row[], total: number, onKernel: (symbol: string) => void): Columns<Row> {
+/** What the core is estimated to take; how far that may be off stands in the title of the column. */
+function cyclesColumn(margin: string) {
+  return column.accessor((row) => row.cycles ?? undefined, {
+    id: "cycles",
+    header: () => (
+      <span>
+        Cycles <span className={classes.share}>{margin}</span>
+      </span>
+    ),
+    sortDescFirst: true,
+    sortUndefined: "last",
+    meta: { right: true, wide: true, hint: `Estimated by the core's pipeline model, ${margin}; below it the time at the clock` },
+    cell: ({ row: { original: layer } }) => (
+      <span title={layer.cycles == null ? "not estimated" : integer(layer.cycles)}>
+        {compact(layer.cycles)}
+        {layer.latency_ms != null && <span className={classes.below}>{milliseconds(layer.latency_ms)}</span>}
+      </span>
+    ),
+  })
+}
+
+function layerColumns(rows: readonly Row[], total: number, margin: string | null, onKernel: (symbol: string) => void): Columns<Row> {
   const most = Math.max(1, ...rows.map((row) => row.instructions ?? row.macs))
   return column.columns([
     column.accessor("index", {
@@ -98,6 +121,7 @@ function layerColumns(rows: readonly Row[], total: number, onKernel: (symbol: st
       meta: { right: true, hint: "Executed on the emulator; not cycles" },
       cell: ({ row: { original: layer } }) => <InstructionsCell layer={layer} most={most} total={total} />,
     }),
+    ...(margin === null ? [] : [cyclesColumn(margin)]),
     column.accessor("flashTotal", {
       header: "Flash",
       sortDescFirst: true,

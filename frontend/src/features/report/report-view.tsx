@@ -1,27 +1,34 @@
 import { Tabs } from "@mantine/core"
 import { useSuspenseQuery } from "@tanstack/react-query"
 import { lazy, type ReactNode, Suspense } from "react"
+import { BoardsView } from "./boards-view"
 import { BuildInfo } from "./build-info"
 import { Downloads } from "./downloads"
 import { Headline } from "./headline"
 import { LayerTable } from "./layer-table"
 import { MemoryMap } from "./memory-map"
+import { MixView } from "./mix-view"
 import { Passes } from "./passes"
 import classes from "./report.module.css"
+import { SectionMap } from "./section-map"
 import { Totals } from "./totals"
 import { ValidationPanel } from "./validation"
 import { reportQuery } from "@/api/compilations"
 import type { Compilation } from "@/api/types"
 import { type JobSearch, REPORT_TABS, type ReportTab } from "@/lib/search"
 
+const AssemblyView = lazy(() => import("./assembly-view").then(({ AssemblyView }) => ({ default: AssemblyView })))
 const SourceView = lazy(() => import("./source-view").then(({ SourceView }) => ({ default: SourceView })))
 
 const TAB_TITLES: Record<ReportTab, string> = {
   layers: "Layers",
+  mix: "Instructions",
   memory: "Memory",
+  assembly: "Assembly",
+  source: "Source",
+  boards: "Boards",
   validation: "Validation",
   passes: "Passes",
-  source: "Source",
   build: "Build",
   log: "Log",
 }
@@ -60,8 +67,22 @@ export function ReportView({ job, search, onSearch, log }: Props) {
         <Tabs.Panel value="layers">
           <LayerTable report={report} onKernel={(symbol) => onSearch({ tab: "source", symbol })} />
         </Tabs.Panel>
+        <Tabs.Panel value="mix">
+          <MixView report={report} />
+        </Tabs.Panel>
+        <Tabs.Panel value="assembly">
+          <Suspense fallback={<p className="muted">Loading the machine code…</p>}>
+            <AssemblyView job={job} report={report} symbol={search.symbol} onSymbol={(symbol) => onSearch({ tab: "assembly", ...(symbol && { symbol }) })} />
+          </Suspense>
+        </Tabs.Panel>
+        <Tabs.Panel value="boards">
+          <BoardsView report={report} />
+        </Tabs.Panel>
         <Tabs.Panel value="memory">
-          <MemoryMap report={report} />
+          <div className={classes.memory}>
+            <SectionMap report={report} />
+            <MemoryMap report={report} />
+          </div>
         </Tabs.Panel>
         <Tabs.Panel value="validation">
           <ValidationPanel report={report} />

@@ -2,7 +2,7 @@ import type { ReactNode } from "react"
 import classes from "./report.module.css"
 import type { Report } from "@/api/types"
 import { Bytes, Count } from "@/components/quantity"
-import { compact, integer } from "@/lib/format"
+import { compact, errorMargin, integer, milliseconds } from "@/lib/format"
 
 /** What one inference costs, and how each number was obtained. */
 export function Totals({ report }: { report: Report }) {
@@ -47,11 +47,16 @@ export function Totals({ report }: { report: Report }) {
             {totals.cycles == null ? (
               <span className="muted">not estimated</span>
             ) : (
-              <span className="number">
-                {compact(totals.cycles)} ± {totals.cycles_error_percent ?? "?"} %
+              <span className="number" title={totals.cycles_model}>
+                {compact(totals.cycles)} {errorMargin(totals.cycles_error_percent)}
               </span>
             )}
           </Part>
+          {totals.latency_ms != null && (
+            <Part name={totals.clock_mhz == null ? "latency" : `at ${totals.clock_mhz} MHz`}>
+              <span className="number">{milliseconds(totals.latency_ms)}</span>
+            </Part>
+          )}
         </Stat>
         <Stat name="Work" value={<Count value={totals.macs} />} source="multiply-accumulates, counted in the graph">
           <Part name="in the model">
