@@ -8,6 +8,8 @@ from compiler.anatomy.sections import sections
 from compiler.emulator.build import Build
 from compiler.emulator.measure import Measurement
 from compiler.emulator.native import why_not_run
+from compiler.emulator.soft_float import soft_float_note
+from compiler.fits import fits
 from compiler.memory.lifetimes import Life
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
@@ -46,6 +48,13 @@ def assemble(
     """Everything but the timings."""
     sizes = built.sizes
     stack = measured.stack if measured else None
+    flash = FlashTotals(code=sizes.code, weights=sizes.weights, other=sizes.other, total=sizes.total)
+    ram = RamTotals(
+        arena=program.arena_bytes,
+        static=sizes.static_ram,
+        stack=stack,
+        total=None if stack is None else program.arena_bytes + sizes.static_ram + stack,
+    )
     return Report(
         deepmetal_version=VERSION,
         model=ModelInfo(
@@ -68,24 +77,20 @@ def assemble(
         ),
         totals=Totals(
             macs=sum(layer.macs for layer in program.layers),
-            flash=FlashTotals(code=sizes.code, weights=sizes.weights, other=sizes.other, total=sizes.total),
-            ram=RamTotals(
-                arena=program.arena_bytes,
-                static=sizes.static_ram,
-                stack=stack,
-                total=None if stack is None else program.arena_bytes + sizes.static_ram + stack,
-            ),
+            flash=flash,
+            ram=ram,
             instructions=measured.instructions if measured else None,
             cycles=timing.cycles if timing else None,
             cycles_error_percent=timing.error_percent if timing else None,
             cycles_model=timing.model if timing else "",
             latency_ms=_rounded(timing.milliseconds) if timing else None,
-            clock_mhz=timing.clock_mhz if timing else None,
+            clock_mhz=timing.clock_mhz if timing else target.clock_mhz,
         ),
         layers=_layers(program, built, measured, checked, timing),
         passes=list(passes),
         memory=_memory(program),
         validation=checked.validation if checked else None,
+        boards=fits(target.name, flash, ram, timing.run if timing else None),
         sections=sections(program, built),
         notes=_notes(options, target, built, measured, timing),
     )
@@ -199,6 +204,8 @@ def _notes(
         notes.append(_about_cycles(timing))
     if measured is not None and measured.instructions is None:
         notes.append("This target runs on this computer itself; instructions are not counted there.")
+    if measured is not None and (cost := soft_float_note(built, measured)):
+        notes.append(cost)
     if options.arena == "caller":
         notes.append("The caller provides the arena; it counts as RAM all the same.")
     if disassembler(target) is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from compiler.errors import BudgetExceeded, ModelError
+from compiler.fits import describe_spans, fit
 from compiler.options import CompileOptions
 from compiler.report import Report
 from compiler.targets import target
+from compiler.targets.boards import Board, board
 from compiler.timing import core_of
 
 EXCEEDED = "E0501"
@@ -57,12 +59,12 @@ def refuse_uncheckable(options: CompileOptions) -> None:
 
 
 def check_budget(report: Report, options: CompileOptions) -> None:
-    """Raise `BudgetExceeded` with every budget and what was used of it, when one of them does not hold."""
-    used = {
-        "flash": report.totals.flash.total,
-        "ram": report.totals.ram.total,
-        "latency": report.totals.latency_ms,
-    }
+    """Raise `BudgetExceeded` with every limit, what was used of it and by what, when one of them does not hold.
+
+    A board's flash and RAM are limits as well, unless a budget for them was given; but only as far as measured.
+    """
+    totals = report.totals
+    used = {"flash": totals.flash.total, "ram": totals.ram.total, "latency": totals.latency_ms}
     facts: dict[str, str] = {}
     over: list[str] = []
     for name, limit in sorted(options.budget.items()):
@@ -72,14 +74,51 @@ def check_budget(report: Report, options: CompileOptions) -> None:
         if value > limit:
             over.append(name)
         facts[name] = _row(name, value, limit)
+    where = board(options.board) if options.board else None
+    if where is not None:
+        beyond = _beyond(where, report, options)
+        over += beyond
+        facts |= beyond
     if over:
+        whose = f" of {where.title}" if where is not None and not set(over) <= set(options.budget) else ""
         raise BudgetExceeded(
             EXCEEDED,
-            f"the budget for {' and '.join(over)} is exceeded",
+            f"the {'memory' if whose else 'budget'} for {' and '.join(sorted(over))}{whose} is exceeded",
             where=report.model.name,
-            facts=facts,
+            facts={**facts, **_needs(report, over)},
             help="report.html shows which layers need most; `--optimize size` or `--optimize ram` may help",
         )
+
+
+def _beyond(where: Board, report: Report, options: CompileOptions) -> dict[str, str]:
+    """flash or ram -> by how much the board is too small, unless a budget of the user says something else."""
+    flash, ram = report.totals.flash, report.totals.ram
+    found = fit(where, flash, ram)
+    rows = {}
+    if found.flash_free is not None and found.flash_free < 0:
+        rows["flash"] = _row("flash", flash.total or 0, where.flash or 0)
+    if found.ram_free is not None and found.ram_free < 0:
+        need, there = ram.total or 0, where.ram_bytes or 0
+        rows["ram"] = _row("ram", need, there)
+        if need <= there:
+            regions = describe_spans(where)
+            rows["ram"] = f"{need:,} bytes do not fit into the regions {regions}: {-found.ram_free:,} too many"
+    return {name: row for name, row in rows.items() if name not in options.budget}
+
+
+def _needs(report: Report, over: list[str]) -> dict[str, str]:
+    """Who needs what of the flash or RAM that is exceeded, the largest first."""
+    flash, ram = report.totals.flash, report.totals.ram
+    parts: dict[str, dict[str, int | None]] = {
+        "flash": {"weights": flash.weights, "code": flash.code, "start-up and libc": flash.other},
+        "ram": {"arena": ram.arena, "static": ram.static, "stack": ram.stack},
+    }
+    facts = {}
+    for name in over:
+        needed = sorted(((size, what) for what, size in parts.get(name, {}).items() if size), reverse=True)
+        if needed:
+            facts[f"{name} needs"] = ", ".join(f"{what} {size:,}" for size, what in needed)
+    return facts
 
 
 def _row(name: str, value: float, limit: float) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from compiler.options import CompileOptions, Emitter, Objective, Precision
 from compiler.targets.base import Qemu, QemuUser, Target
+from compiler.targets.boards import Board
 from compiler.version import VERSION
 
 _LANGUAGES = {
@@ -48,6 +49,36 @@ class TargetInfo(BaseModel):
     aliases: list[str] = Field(default_factory=list, description="other names for the option")
 
 
+class RamInfo(BaseModel):
+    name: str
+    bytes: int
+    purpose: str = Field(description="main, tcm, ccm: for data; itcm, backup: not counted")
+
+
+class BoardInfo(BaseModel):
+    """A board or a chip; null is unknown."""
+
+    name: str
+    title: str
+    vendor: str
+    chip: str
+    core: str
+    target: str | None = Field(description="null: nothing is compiled for this core")
+    fpu: str | None = Field(description="none, single or double")
+    dsp: bool | None
+    clock_mhz: float | None
+    flash: int | None = Field(description="bytes")
+    external_flash: bool
+    ram: int | None = Field(description="bytes that can hold data, of all regions together")
+    ram_largest: int | None = Field(description="bytes of RAM without a gap: the largest arena")
+    ram_regions: list[RamInfo]
+    wait_states: int | None = Field(description="of the flash, at this clock")
+    timed: bool = Field(description="the flash is known well enough to estimate latencies")
+    verified: bool = Field(description="core, clock, flash and RAM each have a source that was opened")
+    note: str
+    sources: dict[str, list[str]] = Field(description="figure -> where it was read; empty: nobody checked it")
+
+
 class Choice(BaseModel):
     """One value of an option."""
 
@@ -65,6 +96,7 @@ class OperatorInfo(BaseModel):
 class Catalog(BaseModel):
     version: str
     targets: list[TargetInfo]
+    boards: list[BoardInfo]
     operators: list[OperatorInfo]
     emitters: list[Choice]
     precisions: list[Choice]
@@ -80,6 +112,7 @@ def catalog() -> Catalog:
     return Catalog(
         version=VERSION,
         targets=list(targets()),
+        boards=list(boards()),
         operators=list(operators()),
         emitters=_choices(get_args(Emitter), _LANGUAGES),
         precisions=_choices(get_args(Precision), _ARITHMETIC),
@@ -113,7 +146,7 @@ def _target(target: Target) -> TargetInfo:
 
     flash, ram = target.region("flash"), target.region("ram")
     reason = why_not_run(target)
-    emulator = emulated_by(target)
+    emulator = target.emulated_by
     return TargetInfo(
         name=target.name,
         title=target.title,
@@ -133,15 +166,31 @@ def _target(target: Target) -> TargetInfo:
     )
 
 
-def emulated_by(target: Target) -> str | None:
-    """The emulator and what it emulates; None where there is none."""
-    match target.emulator:
-        case Qemu(program=program, machine=machine):
-            return f"{program} -M {machine}"
-        case QemuUser(program=program, cpu=cpu):
-            return f"{program} -cpu {cpu}"
-        case _:
-            return None
+@cache
+def boards() -> tuple[BoardInfo, ...]:
+    """In the order of the table: by maker and family."""
+    from compiler.targets.boards import boards as known
+
+    return tuple(_board(one) for one in known().values())
+
+
+def _board(one: Board) -> BoardInfo:
+    same = ("name", "title", "vendor", "chip", "core", "target", "fpu", "dsp", "clock_mhz", "flash", "external_flash")
+    return BoardInfo(
+        **{name: getattr(one, name) for name in (*same, "wait_states", "verified", "note")},
+        ram=one.ram_bytes,
+        ram_largest=one.spans[0].size if one.spans else None,
+        ram_regions=[RamInfo(name=r.name, bytes=r.size, purpose=r.purpose) for r in one.ram],
+        timed=one.timing is not None and one.clock_mhz is not None,
+        sources={figure: [str(source) for source in places] for figure, places in one.sources},
+    )
+
+
+def with_board(options: CompileOptions) -> CompileOptions:
+    """The options with what their board brings; raises ModelError for a board that does not exist or contradicts."""
+    from compiler.targets.choice import with_board as bring
+
+    return bring(options)
 
 
 @cache

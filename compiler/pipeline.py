@@ -45,6 +45,7 @@ from compiler.program import Program, Slot
 from compiler.reference import reference_outputs
 from compiler.source import Source, load
 from compiler.targets import boards
+from compiler.targets.choice import with_board
 from compiler.timing import time_run
 from compiler.trace import Trace, debug_level, log
 from compiler.validate import KEEP, ValidationResult, validate
@@ -69,6 +70,7 @@ def compile_model(
     model.
     """
     trace = trace or Trace()
+    options = with_board(options)
     target = targets.target(options.target)
     options = options.model_copy(update={"target": target.name})  # not the alias that it may have been called by
     emitter = emit.get(options.emit)
@@ -83,7 +85,7 @@ def compile_model(
             for step in optimized.passes:
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
-            program = lower(optimized.graph, frozenset(target.features), options.optimize, options.name)
+            program = lower(optimized.graph, target.abilities, options.optimize, options.name)
             dump("plan.txt", program.text)
             if debug_level() >= 2:
                 log.info("%s", program.text())

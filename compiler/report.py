@@ -142,9 +142,10 @@ class BoardFit(Part):
     """How the model fits a board; below zero is what is missing."""
 
     name: str
-    fits: bool | None = Field(description="null when the board's flash or RAM is not known")
+    fits: bool | None = Field(description="null when the board's flash or RAM is not known, or the stack")
     flash_free: int | None
-    ram_free: int | None
+    ram_free: int | None = Field(description="of all regions together; the arena lies in one of them")
+    arena_in: str | None = Field(None, description="the region of RAM that takes the arena")
     latency_ms: float | None = None
     title: str = ""
     vendor: str = ""

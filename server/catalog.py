@@ -18,6 +18,7 @@ def read(settings: Settings) -> Catalog:
     return Catalog(
         version=known.version,
         targets=known.targets,
+        boards=known.boards,
         operators=known.operators,
         emitters=known.emitters,
         precisions=known.precisions,
@@ -28,8 +29,9 @@ def read(settings: Settings) -> Catalog:
     )
 
 
-def check(options: CompileOptions) -> None:
-    """What the catalogue does not know is refused before anything is stored."""
+def check(options: CompileOptions) -> CompileOptions:
+    """What the catalogue does not know is refused before anything is stored; a board brings its target."""
+    options = compiler_catalog.with_board(options)
     known = [target.name for target in compiler_catalog.targets()]
     if options.target not in known:
         raise ModelError(
@@ -39,3 +41,4 @@ def check(options: CompileOptions) -> None:
             facts={"targets": ", ".join(known)},
             help="GET /api/v1/catalog describes each of them.",
         )
+    return options

@@ -88,7 +88,7 @@ def check_space(parts: Service) -> None:
         )  # fmt: skip
 
 
-def read_options(text: str, check: Callable[[CompileOptions], None]) -> list[dict[str, Any]]:
+def read_options(text: str, check: Callable[[CompileOptions], CompileOptions]) -> list[dict[str, Any]]:
     """One set of canonical options for each combination of targets, emitters and precisions; all of them are good."""
     try:
         given = json.loads(text or "{}")
@@ -121,10 +121,9 @@ def _several(name: str, value: Any) -> Sequence[Any]:
     return values
 
 
-def _canonical(given: dict[str, Any], check: Callable[[CompileOptions], None]) -> dict[str, Any]:
+def _canonical(given: dict[str, Any], check: Callable[[CompileOptions], CompileOptions]) -> dict[str, Any]:
     try:
-        options = CompileOptions.model_validate(given)
-        check(options)
+        options = check(CompileOptions.model_validate(given))
     except ValidationError as error:
         raise from_validation(error.errors(), INVALID_OPTION, "options.") from error
     except ModelError as error:

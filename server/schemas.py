@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, Field
 
-from compiler.catalog import Choice, OperatorInfo, TargetInfo
+from compiler.catalog import BoardInfo, Choice, OperatorInfo, TargetInfo
 from compiler.inspection import Inspection
 from compiler.trace import Stage
 
@@ -153,6 +153,7 @@ class Catalog(BaseModel):
 
     version: str
     targets: list[TargetInfo]
+    boards: list[BoardInfo]
     operators: list[OperatorInfo]
     emitters: list[Choice]
     precisions: list[Choice]

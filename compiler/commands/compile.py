@@ -15,6 +15,7 @@ from compiler.errors import BudgetExceeded, Mismatch
 from compiler.later import OPTIONS, VALUES, refuse_later
 from compiler.options import CompileOptions, Objective
 from compiler.pack.text import plain
+from compiler.targets.choice import with_board
 
 if TYPE_CHECKING:
     from compiler.report import Report
@@ -102,7 +103,7 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
     if "vector_count" in given:
         given["vectors"] = given.pop("vector_count")
     given["run"] = not args.no_run
-    return checked(given)
+    return with_board(checked(given))
 
 
 def command(args: argparse.Namespace) -> int:
