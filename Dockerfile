@@ -41,6 +41,7 @@ COPY requirements-service.lock ./
 RUN python3 -m venv --without-pip /opt/deepmetal && /opt/uv/bin/uv pip install --requirements requirements-service.lock
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY compiler compiler
+COPY deepmetal deepmetal
 COPY server server
 COPY worker worker
 COPY --from=ui /src/frontend/dist frontend/dist
@@ -69,8 +70,9 @@ CMD ["deepmetal", "serve", "--no-worker", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS worker
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc libc6-dev clang-19 lld-19 gcc-arm-none-eabi \
-        libnewlib-arm-none-eabi qemu-system-arm \
+    && apt-get install -y --no-install-recommends gcc g++ libc6-dev clang-19 lld-19 gcc-arm-none-eabi \
+        libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf qemu-system-misc gcc-aarch64-linux-gnu \
+        g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=packages-with-torch /opt/deepmetal /opt/deepmetal
 USER 10001:10001

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +19,10 @@ from compiler.errors import ToolError
 from compiler.toolchain.find import find
 from compiler.toolchain.run import Limits, run_tool
 
-Level = Literal["compile", "serve", "test"]
+Level = Literal["compile", "targets", "serve", "test"]
 TITLES: dict[Level, str] = {
     "compile": "To compile and validate",
+    "targets": "To compile for and run on other processors than Cortex-M",
     "serve": "To serve the browser UI and open PyTorch files",
     "test": "To run every test",
 }
@@ -132,6 +134,36 @@ def _requirements() -> Iterator[Requirement]:
         "no target host, and the emulator's profiling plugin is not built: counts come from a timer",
         "apt install gcc libc6-dev",
     )
+    yield needs(
+        "riscv64-unknown-elf-gcc",
+        "targets",
+        lambda: _tool("riscv64-unknown-elf-gcc"),
+        "RISC-V code is built with clang only, and not at all without an FPU",
+        "apt install gcc-riscv64-unknown-elf",
+    )
+    for program in ("qemu-system-riscv32", "qemu-system-riscv64"):
+        yield needs(
+            program,
+            "targets",
+            partial(_tool, program),
+            "RISC-V code is not run (compile --no-run works)",
+            "apt install qemu-system-misc",
+        )
+    yield needs(
+        "aarch64-linux-gnu-gcc",
+        "targets",
+        lambda: _tool("aarch64-linux-gnu-gcc"),
+        "AArch64 code is built with clang only",
+        "apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    )
+    for program in ("qemu-aarch64", "qemu-x86_64"):
+        yield needs(
+            program,
+            "targets",
+            partial(_tool, program),
+            "code for Linux computers is not run (compile --no-run works)",
+            "apt install qemu-user",
+        )
     yield needs("free disk", "compile", _free_disk, "large models fail half-way", "free 2 GiB in the temporary folder")
     yield needs(
         "torch", "serve", lambda: _package("torch"), ".pth files are refused, ONNX files work", "scripts/setup serve"

@@ -14,6 +14,8 @@ from pydantic import ByteSize
 from pydantic_core import PydanticUndefined
 
 from compiler import catalog, cli, explain
+from compiler.targets import targets as targets_by_name
+from compiler.targets.base import Native, Target
 from server.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -34,14 +36,34 @@ def _plain(cell: str) -> str:
 
 def supported() -> str:
     operators = [(f"`{o.name}`", ", ".join(o.precisions), o.notes) for o in catalog.operators()]
-    targets = [(f"`{t.name}`", t.title, t.emulator or "this computer itself") for t in catalog.targets()]
+    targets = [
+        (_code(t.name, *t.aliases), t.title, t.description, t.clock_of if t.name == "host" else _clock(t), _runs_on(t))
+        for t in targets_by_name().values()
+    ]
     return (
         "# What is supported\n\n"
-        "## Targets\n\n" + table(("target", "processor", "runs on"), targets) + "\n\n"
+        "## Targets\n\n"
+        + table(("target", "processor", "what it is", "clock without a board", "runs on"), targets)
+        + "\n\n"
         "## Operators\n\nNamed as in ONNX; a PyTorch model is taken there by `torch.export`.\n\n"
         + table(("operator", "precisions", "notes"), operators)
         + "\n"
     )
+
+
+def _code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _clock(target: Target) -> str:
+    return f"{target.clock_mhz:g} MHz: {target.clock_of}"
+
+
+def _runs_on(target: Target) -> str:
+    if isinstance(target.emulator, Native):
+        return "this computer" + (f", where it has {', '.join(target.emulator.flags)}" if target.emulator.flags else "")
+    smaller = f"; {target.smaller.emulator.machine} when it fits" if target.smaller else ""
+    return f"{target.emulated_by}{smaller}" if target.emulated_by else "built, not run"
 
 
 def settings() -> str:

@@ -179,6 +179,17 @@ class Target:
     def region(self, name: str) -> Region | None:
         return next((region for region in self.memory if region.name == name), None)
 
+    @property
+    def emulated_by(self) -> str | None:
+        """The emulator, and what it emulates; None where there is none."""
+        match self.emulator:
+            case Qemu(program=program, machine=machine):
+                return f"{program} -M {machine}"
+            case QemuUser(program=program, cpu=cpu):
+                return f"{program} -cpu {cpu}"
+            case _:
+                return None
+
     def on_smaller(self) -> Target | None:
         """The target on its smaller machine."""
         if self.smaller is None:
