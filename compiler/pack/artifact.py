@@ -11,6 +11,7 @@ from compiler.errors import ModelError
 from compiler.graph.types import Array
 from compiler.pack.archive import write_zip
 from compiler.pack.manifest import listed_files
+from compiler.program import Program
 from compiler.report import Report
 
 
@@ -29,12 +30,16 @@ class Vector:
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a compilation leaves behind. `files` maps the path inside the zip to its bytes."""
+    """What a compilation leaves behind. `files` maps the path inside the zip to its bytes.
+
+    `program` is what was printed, for running it again in this process.
+    """
 
     report: Report
     files: Mapping[str, bytes]
     directory: Path
     archive: Path
+    program: Program | None = None
 
 
 def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:

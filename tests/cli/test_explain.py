@@ -18,7 +18,7 @@ CODE = re.compile(r"""["'](E\d{4})["']""")
 def used() -> dict[str, str]:
     """Code -> a source file that uses it."""
     found: dict[str, str] = {}
-    for package in ("compiler", "server", "worker"):
+    for package in ("compiler", "deepmetal", "server", "worker"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for code in CODE.findall(path.read_text("utf-8")):
                 found.setdefault(code, path.relative_to(ROOT).as_posix())

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.needs import ROOT
 
-PACKAGES = ("compiler", "server", "worker")
+PACKAGES = ("compiler", "deepmetal", "server", "worker")
 NOT_SHIPPED = {".pyc"}
 
 
