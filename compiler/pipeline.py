@@ -127,7 +127,7 @@ def compile_model(
     if checked is not None and not checked.passed:
         raise checked.error(source.name)
     check_budget(report, options)
-    return replace(artifact, report=report)
+    return replace(artifact, report=report, program=program)
 
 
 def _self_check(
