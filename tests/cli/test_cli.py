@@ -129,7 +129,29 @@ def test_an_exceeded_budget_has_a_row_for_each_limit() -> None:
     assert caught.value.facts == {
         "flash": "93,920 of 92,160 bytes, 1,760 too many",
         "ram": "64,192 of 65,536 bytes, 1,344 left",
+        "flash needs": "weights 90,416, code 2,884, start-up and libc 620",
     }
+
+
+def test_a_board_is_a_limit_unless_a_budget_says_something_else() -> None:
+    options = CompileOptions(board="nucleo-f103rb", target="cortex-m3")
+    with pytest.raises(BudgetExceeded) as caught:
+        check_budget(ds_cnn(), options)
+    assert caught.value.title == "the memory for ram of NUCLEO-F103RB is exceeded"
+    assert caught.value.facts["ram"] == "64,192 of 20,480 bytes, 43,712 too many"
+    check_budget(ds_cnn(), options.model_copy(update={"budget": {"ram": 65536}}))
+
+
+def test_an_arena_larger_than_every_region_is_exceeded() -> None:
+    """96 KiB and 32 KiB are enough together, but neither takes an arena of 110,000 bytes."""
+    report = ds_cnn()
+    ram = report.totals.ram.model_copy(update={"arena": 110_000, "static": 0, "stack": 500, "total": 110_500})
+    scattered = report.model_copy(update={"totals": report.totals.model_copy(update={"ram": ram})})
+    with pytest.raises(BudgetExceeded) as caught:
+        check_budget(scattered, CompileOptions(board="nucleo-l476rg"))
+    regions = "SRAM1 96 KiB, SRAM2 32 KiB"
+    missing = 110_000 - 96 * 1024
+    assert caught.value.facts["ram"] == (f"110,500 bytes do not fit into the regions {regions}: {missing:,} too many")
 
 
 def test_a_budget_that_is_just_met_holds() -> None:
