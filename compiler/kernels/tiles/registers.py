@@ -26,7 +26,9 @@ FPU32 = Registers(32)
 def register_files(features: frozenset[str]) -> list[Registers]:
     """What a target's features allow, widest first: `simd128`, `simd256`, `simd512` are vectors of so many bits, 16
     of them or 32 with `vregs32` (8 with `vregs8`); `fpu32` is 32 single-precision registers."""
-    count = 32 if "vregs32" in features else 8 if "vregs8" in features else 16
+    # Of 32 vector registers 24 are planned with: splats and early loads take the others. With all 32 planned, ic on
+    # AArch64 took 9.3 M instructions (gcc) and 9.5 M (clang) instead of 8.5 M and 7.7 M; on RVV 9.5 M instead of 9.3 M.
+    count = 24 if "vregs32" in features else 8 if "vregs8" in features else 16
     found = [
         Registers(count, lanes, 1 if lanes > 4 or count != 16 else 2) for n, lanes in _LANES.items() if n in features
     ]
