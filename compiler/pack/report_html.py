@@ -26,6 +26,7 @@ def report_html(report: Report) -> str:
         overlapping=overlapping(report.memory),
         drawing=Markup(memory_svg(report.memory, names)),
         worst=worst_layers(report),
+        fitting=summary.fitting(report),
         options=summary.options(report),
         toolchain=list(summary.toolchain(report)),
     )

@@ -31,6 +31,8 @@ def _render(report: Report, most: int) -> str:
         passes=report.passes[:most],
         notes=report.notes[:most],
         worst=worst_layers(report),
+        boards=report.boards[:most],
+        fitting=summary.fitting(report),
         toolchain=list(summary.toolchain(report)),
         options=summary.options(report)[:most],
     )

@@ -108,6 +108,11 @@ def heaviest(rows: list[Share], most: int) -> list[Share]:
     return sorted(sorted(rows, key=lambda s: (-s.weight, s.index))[:most], key=lambda s: s.index)
 
 
+def fitting(report: Report) -> int:
+    """How many boards the model surely fits."""
+    return sum(board.fits is True for board in report.boards)
+
+
 def options(report: Report) -> list[tuple[str, str]]:
     """Option names and values as text; what was left empty is not shown."""
     return [(name, _value(value)) for name, value in report.options.items() if value not in (None, {}, [], "")]

@@ -128,6 +128,23 @@ def _report(layers: list[r.Layer], name: str, memory: r.MemoryInfo) -> r.Report:
             tolerance=1e-4,
             passed=True,
         ),
+        boards=[
+            r.BoardFit(
+                name="roomy",
+                title="Roomy",
+                vendor="Someone",
+                fits=True,
+                flash_free=900_000,
+                ram_free=500_000,
+                arena_in="SRAM1",
+                latency_ms=12.3456,
+                clock_mhz=168,
+            ),
+            r.BoardFit(
+                name="partly-known", title="Partly known", fits=None, flash_free=None, ram_free=10, verified=False
+            ),
+            r.BoardFit(name="tiny", title="Tiny", fits=False, flash_free=-1234, ram_free=-5678, clock_mhz=48),
+        ],
         timings={"import": 0.21, "build": 1.9},
         notes=["Instructions are those of QEMU, not cycles."],
     )
@@ -154,12 +171,18 @@ def hostile() -> r.Report:
         tensor.model_copy(update={"name": texts[i % len(texts)], "layer": texts[i % len(texts)]})
         for i, tensor in enumerate(base.memory.tensors)
     ]
+    boards = [
+        board.model_copy(update={"name": text, "title": text, "vendor": text, "arena_in": text})
+        for text in HOSTILE
+        for board in base.boards
+    ]
     named = [r.TensorInfo(name=text, dtype="float32", shape=[1, 4]) for text in HOSTILE]
     return base.model_copy(
         update={
             "layers": layers,
             "memory": base.memory.model_copy(update={"tensors": tensors}),
             "model": base.model.model_copy(update={"name": HOSTILE[0] + HOSTILE[2], "inputs": named, "outputs": named}),
+            "boards": boards,
             "passes": [r.PassInfo(name=text, effect=text) for text in HOSTILE],
             "notes": list(HOSTILE),
             "options": {**base.options, "shape": {text: [1, 2] for text in HOSTILE}},

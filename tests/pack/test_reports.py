@@ -113,6 +113,20 @@ def test_the_page_is_whole_and_fetches_nothing(report: Report) -> None:
     assert "@import" not in report_html(report)
 
 
+def test_boards_say_whether_the_model_fits_and_what_is_missing() -> None:
+    words = [text.strip() for text in Page(report_html(ds_cnn())).text if text.strip()]
+    assert any("it fits 1 of 3" in text for text in words)
+    at = words.index("Roomy")
+    assert words[at : at + 8] == ["Roomy", "Someone", "yes", "900,000", "500,000", "SRAM1", "12.3 ms", "168 MHz"]
+    said = report_md(ds_cnn())
+    assert "<summary>Fits 1 of 3 boards" in said
+    assert "| `Partly known` (unverified) | unknown | – | 10 B | – | – |" in said
+    assert "| `Tiny` | **no** | -1.21 KiB | -5.54 KiB | – | 48 MHz |" in said
+    without = ds_cnn().model_copy(update={"boards": []})
+    assert "boards" not in report_md(without)
+    assert 'id="boards"' not in report_html(without)
+
+
 def test_every_table_has_headers_and_every_id_is_unique() -> None:
     text = report_html(ds_cnn())
     for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
