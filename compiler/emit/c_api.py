@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from compiler.emit.literals import C_TYPES
+from compiler.emit.literals import C_TYPES, quoted
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
 
@@ -16,19 +16,35 @@ def definitions(program: Program, options: CompileOptions, place: Place) -> list
     """All of them, with a blank line between two."""
     name, layers = options.name, range(len(program.layers))
     blocks = [
-        _set_arena(name) if options.arena == "caller" else [],
+        _set_arena(options) if options.arena == "caller" else [],
         _run(program, options, place),
         _switch(f"void *{name}_input(int i)", "i", [[f"return {place(s)};"] for s in program.inputs], "NULL"),
         _switch(f"const void *{name}_output(int i)", "i", [[f"return {place(s)};"] for s in program.outputs], "NULL"),
-        _predict(program, name, place),
+        _predict(program, options, place),
         _switch(f"int {name}_run_layer(int layer)", "layer", [[f"layer_{i}();", "return 0;"] for i in layers], "-1"),
         [f"void *{name}_arena(void)", "{", "    return ARENA.u8;", "}"],
     ]
     return "\n\n".join("\n".join(b) for b in blocks if b).split("\n")
 
 
-def _set_arena(name: str) -> list[str]:
-    return [f"void {name}_set_arena(void *arena)", "{", "    memory = arena;", "}"]
+def must(options: CompileOptions, condition: str, indent: str = "    ") -> list[str]:
+    """A check in a debug build."""
+    return [f"{indent}{options.name.upper()}_ASSERT({condition});"] if options.debug else []
+
+
+def layer_calls(program: Program, options: CompileOptions) -> list[str]:
+    """All layers; a debug build tells of each."""
+    lines: list[str] = []
+    for i, layer in enumerate(program.layers):
+        lines.append(f"    layer_{i}();")
+        if options.debug:
+            lines.append(f"    {options.name.upper()}_TRACE({i}, {quoted(layer.name)});")
+    return lines
+
+
+def _set_arena(options: CompileOptions) -> list[str]:
+    check = must(options, "arena != NULL && ((uintptr_t)arena & 7) == 0")
+    return [f"void {options.name}_set_arena(void *arena)", "{", *check, "    memory = arena;", "}"]
 
 
 def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
@@ -36,10 +52,10 @@ def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
     if options.arena == "caller":
         lines += ["    if (memory == NULL) {", "        return -1;", "    }"]
     for i, s in enumerate(program.inputs):
-        lines += _copy("inputs", i, s, f"inputs[{i}]", place(s))
-    lines += [f"    layer_{i}();" for i in range(len(program.layers))]
+        lines += _copy(options, "inputs", i, s, f"inputs[{i}]", place(s))
+    lines += layer_calls(program, options)
     for i, s in enumerate(program.outputs):
-        lines += _copy("outputs", i, s, place(s), f"outputs[{i}]")
+        lines += _copy(options, "outputs", i, s, place(s), f"outputs[{i}]")
     return [*lines, "    return 0;", "}"]
 
 
@@ -51,8 +67,8 @@ def _switch(signature: str, argument: str, cases: Sequence[Sequence[str]], other
     return [*lines, "    default:", f"        return {otherwise};", "    }", "}"]
 
 
-def _predict(program: Program, name: str, place: Place) -> list[str]:
-    size = predictable(program)
+def _predict(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    name, size = options.name, predictable(program)
     if size is None:
         return []
     h, w, c = size
@@ -64,6 +80,7 @@ def _predict(program: Program, name: str, place: Place) -> list[str]:
     return [
         f"int {name}_predict(const float *input, int input_h, int input_w, int input_ch)",
         "{",
+        *must(options, "input != NULL"),
         f"    if ({given}) {{",
         "        return -1;",
         "    }",
@@ -83,11 +100,12 @@ def _predict(program: Program, name: str, place: Place) -> list[str]:
     ]
 
 
-def _copy(array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
+def _copy(options: CompileOptions, array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
     """Copy one tensor when the caller gave an array for it."""
     kind = C_TYPES[s.dtype]
     return [
         f"    if ({array} != NULL && {array}[{i}] != NULL) {{",
+        *must(options, f"(uintptr_t){array}[{i}] % sizeof({kind}) == 0", "        "),
         f"        const {kind} *const from = {source};",
         f"        {kind} *const to = {target};",
         f"        for (int32_t i = 0; i < {prod(s.shape)}; i++) {{",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from compiler.emit.c_api import predictable
+from compiler.emit.c_api import layer_calls, must, predictable
 from compiler.emit.literals import C_TYPES
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
@@ -20,11 +20,11 @@ def definitions(program: Program, options: CompileOptions, place: Place) -> list
     outputs = [[f"return {place(s)};"] for s in program.outputs]
     blocks = [
         ['extern "C" {'],
-        _set_arena(name) if options.arena == "caller" else [],
+        _set_arena(options) if options.arena == "caller" else [],
         _run(program, options, place),
         _switch(f"void* {name}_input(int i)", "i", inputs, "nullptr"),
         _switch(f"const void* {name}_output(int i)", "i", outputs, "nullptr"),
-        _predict(program, name, place),
+        _predict(program, options, place),
         _switch(f"int {name}_run_layer(int layer)", "layer", [[f"layer_{i}();", "return 0;"] for i in layers], "-1"),
         [f"void* {name}_arena()", "{", "    return memory;", "}"],
         ['}  // extern "C"'],
@@ -32,8 +32,10 @@ def definitions(program: Program, options: CompileOptions, place: Place) -> list
     return "\n\n".join("\n".join(b) for b in blocks if b).split("\n")
 
 
-def _set_arena(name: str) -> list[str]:
-    return [f"void {name}_set_arena(void* arena)", "{", "    memory = static_cast<unsigned char*>(arena);", "}"]
+def _set_arena(options: CompileOptions) -> list[str]:
+    check = must(options, "arena != nullptr && (reinterpret_cast<uintptr_t>(arena) & 7) == 0")
+    keep = "    memory = static_cast<unsigned char*>(arena);"
+    return [f"void {options.name}_set_arena(void* arena)", "{", *check, keep, "}"]
 
 
 def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
@@ -43,17 +45,24 @@ def _run(program: Program, options: CompileOptions, place: Place) -> list[str]:
     for i, s in enumerate(program.inputs):
         lines += [
             f"    if (inputs != nullptr && inputs[{i}] != nullptr) {{",
+            *_aligned(options, f"inputs[{i}]", s),
             f"        copy<{prod(s.shape)}>(static_cast<const {C_TYPES[s.dtype]}*>(inputs[{i}]), {place(s)});",
             "    }",
         ]
-    lines += [f"    layer_{i}();" for i in range(len(program.layers))]
+    lines += layer_calls(program, options)
     for i, s in enumerate(program.outputs):
         lines += [
             f"    if (outputs != nullptr && outputs[{i}] != nullptr) {{",
+            *_aligned(options, f"outputs[{i}]", s),
             f"        copy<{prod(s.shape)}>({place(s)}, static_cast<{C_TYPES[s.dtype]}*>(outputs[{i}]));",
             "    }",
         ]
     return [*lines, "    return 0;", "}"]
+
+
+def _aligned(options: CompileOptions, pointer: str, s: Slot) -> list[str]:
+    """A debug build's check that an array may hold the tensor's elements."""
+    return must(options, f"reinterpret_cast<uintptr_t>({pointer}) % sizeof({C_TYPES[s.dtype]}) == 0", "        ")
 
 
 def _switch(signature: str, argument: str, cases: Sequence[Sequence[str]], otherwise: str) -> list[str]:
@@ -64,8 +73,8 @@ def _switch(signature: str, argument: str, cases: Sequence[Sequence[str]], other
     return [*lines, "    default:", f"        return {otherwise};", "    }", "}"]
 
 
-def _predict(program: Program, name: str, place: Place) -> list[str]:
-    size = predictable(program)
+def _predict(program: Program, options: CompileOptions, place: Place) -> list[str]:
+    name, size = options.name, predictable(program)
     if size is None:
         return []
     h, w, c = size
@@ -76,6 +85,7 @@ def _predict(program: Program, name: str, place: Place) -> list[str]:
     return [
         f"int {name}_predict(const float* input, int input_h, int input_w, int input_ch)",
         "{",
+        *must(options, "input != nullptr"),
         f"    if ({given}) {{",
         "        return -1;",
         "    }",

@@ -1,7 +1,8 @@
-"""Numbers as C text that reads back as the very same bits."""
+"""Numbers and strings as C text that reads back as the very same bits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ C_TYPES = {
     "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
     "float32": "float", "float64": "double",
 }  # fmt: skip
+_LONGEST_STRING = 200
 _SUFFIX = {"uint32": "u", "int64": "LL", "uint64": "ULL"}
 
 
@@ -69,3 +71,11 @@ def rows(
         line += item + " "
     if line != indent:
         yield line.rstrip()
+
+
+def quoted(text: str) -> str:
+    """A string literal for any text: ASCII as it is, everything else as octal escapes; long ones are cut."""
+    text = text if len(text) <= _LONGEST_STRING else text[:_LONGEST_STRING] + "..."
+    data = text.encode("utf-8", "replace")
+    plain = re.compile(rb"[A-Za-z0-9 !#$%&'()*+,\-./:;<=>@\[\]^_`{|}~]")
+    return '"' + "".join(chr(b) if plain.match(bytes([b])) else f"\\{b:03o}" for b in data) + '"'

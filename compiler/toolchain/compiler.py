@@ -94,5 +94,7 @@ def _compile(
 ) -> Path:
     (workdir / output).parent.mkdir(parents=True, exist_ok=True)
     folders = [f"-I{folder}" for folder in include]
+    if "-g" in flags:  # debug information names the folder that it was made in
+        folders.append(f"-fdebug-prefix-map={workdir.resolve()}=.")
     run_tool([tool.path, *flags, *folders, "-c", source, "-o", output], cwd=workdir, limits=LIMITS)
     return workdir / output

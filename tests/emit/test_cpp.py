@@ -12,7 +12,7 @@ import pytest
 from onnx import ModelProto, helper
 
 from compiler import emit, targets
-from compiler.emit.cpp import quoted
+from compiler.emit.literals import quoted
 from compiler.emulator.measure import measure
 from compiler.errors import ModelError
 from compiler.graph.graph import Value

@@ -11,8 +11,15 @@
 #undef predict  // C's short name; here it is gate::predict
 #endif
 
+#if defined(GATE_DEBUG) && !defined(DEEPMETAL_ASSERT)
+#define DEEPMETAL_ASSERT(condition) ((condition) ? static_cast<void>(0) : __builtin_trap())
+#endif
 #ifndef DEEPMETAL_VIEW
 #define DEEPMETAL_VIEW
+
+#ifndef DEEPMETAL_ASSERT
+#define DEEPMETAL_ASSERT(condition) static_cast<void>(0)  // checks every index where it is defined
+#endif
 
 namespace deepmetal {
 
@@ -124,13 +131,18 @@ public:
     }
 
     // the element at a place in memory
-    constexpr T& operator[](size_t i) const noexcept { return first_[i]; }
+    constexpr T& operator[](size_t i) const noexcept
+    {
+        DEEPMETAL_ASSERT(first_ != nullptr && i < elements);
+        return first_[i];
+    }
 
     // the element (i, j, ...)
     template <typename... Index>
     constexpr T& operator()(Index... index) const noexcept
     {
         static_assert(sizeof...(Index) == rank, "one index for each dimension");
+        DEEPMETAL_ASSERT(((static_cast<size_t>(index) < Dims) && ... && (first_ != nullptr)));
         size_t at = 0;
         ((at = at * Dims + static_cast<size_t>(index)), ...);
         return first_[at];
