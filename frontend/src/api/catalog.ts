@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query"
 import { api, unwrap } from "./client"
-import type { Catalog } from "./types"
+import type { Board, Catalog } from "./types"
 
 export const catalogQuery = queryOptions({
   queryKey: ["catalog"],
@@ -9,6 +9,6 @@ export const catalogQuery = queryOptions({
 })
 
 /** Where the figures of each board were read, by the board's name. */
-export function boardSources({ boards }: Catalog): ReadonlyMap<string, string> {
-  return new Map(boards?.map(({ name, source }) => [name, source ?? ""]))
+export function boardSources({ boards }: Catalog): ReadonlyMap<string, Board["sources"]> {
+  return new Map(boards.map(({ name, sources }) => [name, sources]))
 }

@@ -331,13 +331,21 @@ export interface components {
             name: string;
             /**
              * Fits
-             * @description null when the board's flash or RAM is not known
+             * @description null when the board's flash or RAM is not known, or the stack
              */
             fits: boolean | null;
             /** Flash Free */
             flash_free: number | null;
-            /** Ram Free */
+            /**
+             * Ram Free
+             * @description of all regions together; the arena lies in one of them
+             */
             ram_free: number | null;
+            /**
+             * Arena In
+             * @description the region of RAM that takes the arena
+             */
+            arena_in: string | null;
             /** Latency Ms */
             latency_ms: number | null;
             /**
@@ -358,6 +366,79 @@ export interface components {
              * @default true
              */
             verified: boolean;
+        };
+        /**
+         * BoardInfo
+         * @description A board or a chip; null is unknown.
+         */
+        BoardInfo: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Vendor */
+            vendor: string;
+            /** Chip */
+            chip: string;
+            /** Core */
+            core: string;
+            /**
+             * Target
+             * @description null: nothing is compiled for this core
+             */
+            target: string | null;
+            /**
+             * Fpu
+             * @description none, single or double
+             */
+            fpu: string | null;
+            /** Dsp */
+            dsp: boolean | null;
+            /** Clock Mhz */
+            clock_mhz: number | null;
+            /**
+             * Flash
+             * @description bytes
+             */
+            flash: number | null;
+            /** External Flash */
+            external_flash: boolean;
+            /**
+             * Ram
+             * @description bytes that can hold data, of all regions together
+             */
+            ram: number | null;
+            /**
+             * Ram Largest
+             * @description bytes of RAM without a gap: the largest arena
+             */
+            ram_largest: number | null;
+            /** Ram Regions */
+            ram_regions: components["schemas"]["RamInfo"][];
+            /**
+             * Wait States
+             * @description of the flash, at this clock
+             */
+            wait_states: number | null;
+            /**
+             * Timed
+             * @description the flash is known well enough to estimate latencies
+             */
+            timed: boolean;
+            /**
+             * Verified
+             * @description core, clock, flash and RAM each have a source that was opened
+             */
+            verified: boolean;
+            /** Note */
+            note: string;
+            /**
+             * Sources
+             * @description figure -> where it was read; empty: nobody checked it
+             */
+            sources: {
+                [key: string]: string[];
+            };
         };
         /** Body_createCompilation */
         Body_createCompilation: {
@@ -447,6 +528,8 @@ export interface components {
             version: string;
             /** Targets */
             targets: components["schemas"]["TargetInfo"][];
+            /** Boards */
+            boards: components["schemas"]["BoardInfo"][];
             /** Operators */
             operators: components["schemas"]["OperatorInfo"][];
             /** Emitters */
@@ -1141,6 +1224,18 @@ export interface components {
              * @default
              */
             help: string;
+        };
+        /** RamInfo */
+        RamInfo: {
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Purpose
+             * @description main, tcm, ccm: for data; itcm, backup: not counted
+             */
+            purpose: string;
         };
         /** RamTotals */
         RamTotals: {

@@ -11,22 +11,11 @@ export type CompileOptions = Schemas["CompileOptions"]
 export type Emitter = CompileOptions["emit"]
 export type Inspection = Schemas["Inspection"] & { estimate?: Estimate | null }
 export type InspectionJob = Schemas["InspectionPublic"]
-export type Catalog = Schemas["Catalog"] & { boards?: Board[]; packs?: Pack[] }
+export type Catalog = Schemas["Catalog"] & { packs?: Pack[] }
 export type Health = Schemas["Health"]
 export type Sample = Catalog["samples"][number]
 export type Target = Catalog["targets"][number]
-export interface Board {
-  name: string
-  title: string
-  vendor: string
-  target: string | null
-  core?: string
-  clock_mhz: number | null
-  flash: number | null
-  ram: number | null
-  verified: boolean
-  source?: string
-}
+export type Board = Catalog["boards"][number]
 export interface Pack {
   name: string
   title: string

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import { NotFound, RouteProblem } from "./fallbacks"
 import { Shell } from "./shell"
 import { NewCompilePage } from "@/features/compile/new-compile-page"
-import { historySearch, jobSearch } from "@/lib/search"
+import { groupSearch, historySearch, jobSearch } from "@/lib/search"
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
 
@@ -25,6 +25,7 @@ const job = createRoute({
 const group = createRoute({
   getParentRoute: () => root,
   path: "/groups/$id",
+  validateSearch: groupSearch,
   component: lazyRouteComponent(() => import("@/features/group/group-page"), "GroupPage"),
 })
 

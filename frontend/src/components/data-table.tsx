@@ -39,14 +39,12 @@ interface Props<Row extends object> {
   /** Index of the column that names the row. */
   heading?: number
   footer?: ReactNode
-  /** The column that sorts until somebody chooses another one. */
-  sort?: { id: string; desc: boolean }
   rowProps?: (row: Row) => React.HTMLAttributes<HTMLTableRowElement> & { "data-active"?: boolean | undefined }
 }
 
 /** A table whose columns sort, by mouse and keyboard, and say so to screen readers. */
-export function DataTable<Row extends object>({ caption, columns, rows, heading = 0, footer, sort, rowProps }: Props<Row>) {
-  const table = useTable({ features, columns, data: rows, enableMultiSort: false, initialState: { sorting: sort ? [sort] : [] } })
+export function DataTable<Row extends object>({ caption, columns, rows, heading = 0, footer, rowProps }: Props<Row>) {
+  const table = useTable({ features, columns, data: rows, enableMultiSort: false })
   return (
     // A region that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex

@@ -1,6 +1,6 @@
 import { CheckIcon, CrossIcon, WarnIcon } from "./icons"
 import classes from "./fit.module.css"
-import type { BoardFit } from "@/api/types"
+import type { Board, BoardFit } from "@/api/types"
 import { bytes, exactBytes, percent } from "@/lib/format"
 import { fitOf, freeShare } from "@/lib/fits"
 
@@ -33,24 +33,44 @@ export function FreeBar({ free, need }: { free: number | null; need: number | nu
   )
 }
 
-interface NameProps {
-  board: Pick<BoardFit, "title" | "name" | "vendor" | "clock_mhz" | "verified">
-  source?: string | undefined
+/** Bytes with a sign for what is missing. */
+export function Signed({ bytes: value }: { bytes: number | null }) {
+  if (value === null) return <span className="muted">–</span>
+  return (
+    <span className="number" title={value < 0 ? `${exactBytes(-value)} too much` : exactBytes(value)}>
+      {value < 0 ? `−${bytes(-value)}` : bytes(value)}
+    </span>
+  )
 }
 
-/** A board, and whether its figures were looked up. */
-export function BoardName({ board: { title, name, vendor, clock_mhz: clock, verified }, source }: NameProps) {
+interface NameProps {
+  board: Pick<BoardFit, "title" | "name" | "vendor" | "clock_mhz" | "verified">
+  sources?: Board["sources"] | undefined
+}
+
+/** A board, and where its figures were read. */
+export function BoardName({ board: { title, name, vendor, clock_mhz: clock, verified }, sources }: NameProps) {
+  const word = verified ? "verified" : "not verified"
   return (
     <span className={classes.board}>
       <span>{title || name}</span>
       <span className={classes.about}>{[vendor, clock !== null && `${clock} MHz`].filter(Boolean).join(" · ")}</span>
-      {source ? (
+      {sources ? (
         <details className={classes.source}>
-          <summary>{verified ? "verified" : "not verified"}</summary>
-          {source}
+          <summary>
+            {verified ? <CheckIcon size={12} /> : <WarnIcon size={12} />} {word}
+          </summary>
+          <dl>
+            {Object.entries(sources).map(([figure, places]) => (
+              <div key={figure}>
+                <dt>{figure}</dt>
+                <dd>{places.length > 0 ? places.join("; ") : "nobody checked it"}</dd>
+              </div>
+            ))}
+          </dl>
         </details>
       ) : (
-        !verified && <span className={classes.about}>not verified</span>
+        <span className={classes.about}>{word}</span>
       )}
     </span>
   )

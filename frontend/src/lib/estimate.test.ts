@@ -1,6 +1,5 @@
 import { expect, it } from "vitest"
-import { left, likely, tally } from "./estimate"
-import type { Board } from "@/api/types"
+import { likely, tally } from "./estimate"
 
 const estimate = { weights: 100, arena: 50 }
 
@@ -15,15 +14,11 @@ it("knows nothing of memory that is not known, unless the other is too small alr
   expect(likely(estimate, { flash: null, ram: 10 })).toBe("no")
 })
 
-it("counts boards", () => {
+it("counts boards, whose largest piece of RAM must take the arena", () => {
   const boards = [
-    { flash: 200, ram: 64 },
-    { flash: 10, ram: 64 },
-    { flash: null, ram: null },
-  ] as Board[]
+    { flash: 200, ram_largest: 64 },
+    { flash: 200, ram_largest: 40 },
+    { flash: null, ram_largest: null },
+  ]
   expect(tally(estimate, boards)).toEqual({ likely: 1, no: 1, unknown: 1 })
-})
-
-it("says what is left, below zero what is missing", () => {
-  expect([left(200, 100), left(50, 100), left(null, 100)]).toEqual([100, -50, null])
 })

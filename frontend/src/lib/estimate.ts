@@ -20,14 +20,14 @@ export interface Tally {
   unknown: number
 }
 
-/** How many boards of a target have room, as far as is known. */
-export function tally(estimate: Estimate, boards: readonly Board[]): Tally {
-  const counts: Tally = { likely: 0, no: 0, unknown: 0 }
-  for (const board of boards) counts[likely(estimate, board)] += 1
-  return counts
+/** The arena needs one piece of RAM without a gap. */
+export function likelyOn(estimate: Estimate, { flash, ram_largest: ram }: Pick<Board, "flash" | "ram_largest">): Likely {
+  return likely(estimate, { flash, ram })
 }
 
-/** What is left of a part of memory, or null. */
-export function left(room: number | null | undefined, need: number): number | null {
-  return room == null ? null : room - need
+/** How many boards of a target have room, as far as is known. */
+export function tally(estimate: Estimate, boards: readonly Pick<Board, "flash" | "ram_largest">[]): Tally {
+  const counts: Tally = { likely: 0, no: 0, unknown: 0 }
+  for (const board of boards) counts[likelyOn(estimate, board)] += 1
+  return counts
 }

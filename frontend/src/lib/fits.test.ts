@@ -3,18 +3,20 @@ import { fitOf, freeShare, headroom, isWanted, NO_FILTER, vendorsOf } from "./fi
 import type { BoardFit } from "@/api/types"
 
 const board = (part: Partial<BoardFit>): BoardFit => ({
-  name: "nucleo-l4r5zi", title: "NUCLEO-L4R5ZI", vendor: "ST", fits: true, flash_free: 300, ram_free: 10, latency_ms: 1, clock_mhz: 120, verified: true, ...part,
+  name: "nucleo-l4r5zi", title: "NUCLEO-L4R5ZI", vendor: "ST", fits: true, flash_free: 300, ram_free: 10, arena_in: null, latency_ms: 1, clock_mhz: 120, verified: true, ...part,
 })
-const need = { flash: 100, ram: 30 }
-
 it("lets the scarcer memory decide", () => {
-  expect(headroom(board({}), need)).toBe(0.25)
-  expect(headroom(board({ flash_free: -50 }), need)).toBe(-1)
+  expect(headroom(board({}))).toBe(10)
+  expect(headroom(board({ flash_free: -50 }))).toBe(-50)
+  expect(headroom(board({ ram_free: null }))).toBe(300)
+  expect(headroom(board({ flash_free: null, ram_free: null }))).toBeNull()
 })
 
-it("knows no headroom where something is unknown", () => {
-  expect(headroom(board({ ram_free: null }), need)).toBeNull()
-  expect(headroom(board({}), { flash: null, ram: 30 })).toBeNull()
+it("knows no share where something is unknown", () => {
+  expect(freeShare(300, 100)).toBe(0.75)
+  expect(freeShare(-50, 100)).toBe(-1)
+  expect(freeShare(null, 100)).toBeNull()
+  expect(freeShare(300, null)).toBeNull()
   expect(freeShare(-100, 100)).toBeNull()
 })
 

@@ -14,11 +14,10 @@ export function freeShare(free: number | null, need: number | null): number | nu
   return all > 0 ? free / all : null
 }
 
-/** The scarcer of flash and RAM decides. */
-export function headroom({ flash_free, ram_free }: BoardFit, need: Need): number | null {
-  const flash = freeShare(flash_free, need.flash)
-  const ram = freeShare(ram_free, need.ram)
-  return flash === null || ram === null ? null : Math.min(flash, ram)
+/** What stays free of the scarcer of flash and RAM, in bytes; below zero what is missing; null when neither is known. */
+export function headroom({ flash_free, ram_free }: Pick<BoardFit, "flash_free" | "ram_free">): number | null {
+  const known = [flash_free, ram_free].filter((free) => free !== null)
+  return known.length > 0 ? Math.min(...known) : null
 }
 
 export const FIT_CHOICES = ["yes", "no", "unknown"] as const

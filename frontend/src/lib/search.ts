@@ -41,6 +41,18 @@ export function jobSearch(raw: Record<string, unknown>): JobSearch {
   return found
 }
 
+export const GROUP_VIEWS = ["costs", "boards"] as const
+export type GroupView = (typeof GROUP_VIEWS)[number]
+
+export interface GroupSearch {
+  view?: GroupView
+}
+
+export function groupSearch(raw: Record<string, unknown>): GroupSearch {
+  const view = GROUP_VIEWS.find((known) => known === raw.view)
+  return view ? { view } : {}
+}
+
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= 300
 }

@@ -3,7 +3,7 @@ import { useId, useState } from "react"
 import { Note } from "./estimate-note"
 import classes from "./new-compile.module.css"
 import type { Board, Estimate } from "@/api/types"
-import { likely } from "@/lib/estimate"
+import { likelyOn } from "@/lib/estimate"
 import { bytes, plural } from "@/lib/format"
 
 const SHOWN = 40
@@ -21,7 +21,7 @@ export function BoardPicker({ boards, estimate, value, onChange }: Props) {
   const group = useId()
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   const found = boards.filter((board) => {
-    const about = `${board.name} ${board.title} ${board.vendor} ${board.target ?? ""}`.toLowerCase()
+    const about = `${board.name} ${board.title} ${board.vendor} ${board.chip} ${board.core} ${board.target ?? ""}`.toLowerCase()
     return board.target !== null && words.every((word) => about.includes(word))
   })
   const chosen = boards.find((board) => board.name === value)
@@ -77,7 +77,7 @@ export function BoardPicker({ boards, estimate, value, onChange }: Props) {
 }
 
 function BoardEstimate({ board, estimate }: { board: Board; estimate: Estimate }) {
-  const kind = likely(estimate, board)
+  const kind = likelyOn(estimate, board)
   return <Note kind={kind}>{kind === "likely" ? "room by estimate" : kind === "no" ? "too small" : "memory not known"}</Note>
 }
 

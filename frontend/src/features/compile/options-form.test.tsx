@@ -13,8 +13,8 @@ const target = (name: string, family: string) => ({ ...choice(name), family, run
 const catalog = {
   targets: [target("cortex-m0", "Arm"), target("cortex-m4", "Arm"), target("rv32imc", "RISC-V")],
   boards: [
-    { name: "disco", title: "Disco board", vendor: "ST", target: "cortex-m4", clock_mhz: 80, flash: 1000, ram: 100, verified: true },
-    { name: "tiny", title: "Tiny board", vendor: "ACME", target: "cortex-m4", clock_mhz: 8, flash: 10, ram: 10, verified: false },
+    { name: "disco", title: "Disco board", vendor: "ST", target: "cortex-m4", clock_mhz: 80, flash: 1000, ram: 100, ram_largest: 100, verified: true },
+    { name: "tiny", title: "Tiny board", vendor: "ACME", target: "cortex-m4", clock_mhz: 8, flash: 10, ram: 10, ram_largest: 10, verified: false },
   ],
   packs: [{ name: "arduino", title: "Arduino library", description: "" }],
   emitters: ["c", "cpp", "llvm"].map(choice),

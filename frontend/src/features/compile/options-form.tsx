@@ -6,7 +6,7 @@ import { EstimateSummary } from "./estimate-note"
 import classes from "./new-compile.module.css"
 import { SchemaFields } from "./schema-fields"
 import { TargetCards } from "./target-cards"
-import type { Catalog, Emitter, Estimate } from "@/api/types"
+import type { Board, Catalog, Emitter, Estimate } from "@/api/types"
 import { CheckCards, ChoiceCards } from "@/components/choice"
 import { languageTitle } from "@/lib/languages"
 import type { Plan } from "@/lib/plan"
@@ -22,12 +22,14 @@ interface Props {
 /** Options with a control of their own; the compiler describes the others. */
 const OWN = ["target", "board", "emit", "precision", "optimize", "name", "shape", "pack", "budget"]
 
+const NO_BOARDS: Board[] = []
+
 /** Every option has a default that is fine; what few people touch is folded away. */
 export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
   const set = <K extends keyof Plan>(key: K, value: Plan[K]) => onChange({ ...plan, [key]: value })
   const fields = useMemo(() => fieldsOf(catalog?.options, OWN), [catalog?.options])
   const targets = catalog?.targets ?? []
-  const boards = catalog?.boards ?? []
+  const boards = catalog?.boards ?? NO_BOARDS
   return (
     <>
       <section className={classes.section} aria-labelledby="targets-title">

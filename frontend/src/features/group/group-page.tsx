@@ -1,6 +1,7 @@
-import { Button } from "@mantine/core"
+import { Button, Tabs } from "@mantine/core"
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
+import { GroupBoards } from "./group-boards"
 import { GroupTable } from "./group-table"
 import classes from "./group.module.css"
 import { cancelOrDelete, groupQuery } from "@/api/compilations"
@@ -10,6 +11,7 @@ import { asError, Problem } from "@/components/problem"
 import { TimeAgo } from "@/components/time-ago"
 import { plural } from "@/lib/format"
 import { languageTitle } from "@/lib/languages"
+import { GROUP_VIEWS, type GroupView } from "@/lib/search"
 import { isSettled } from "@/lib/stages"
 
 const route = getRouteApi("/groups/$id")
@@ -37,6 +39,9 @@ function Nothing({ error }: { error: ReturnType<typeof asError> }) {
 }
 
 function Group({ id, jobs }: { id: string; jobs: Compilation[] }) {
+  const { view = "costs" } = route.useSearch()
+  const navigate = route.useNavigate()
+  const onView = (next: GroupView) => void navigate({ search: next === "costs" ? {} : { view: next }, replace: true, resetScroll: false })
   const first = jobs[0]!
   const running = jobs.filter((job) => !isSettled(job.state))
   const failed = jobs.filter((job) => job.state === "failed")
@@ -65,7 +70,18 @@ function Group({ id, jobs }: { id: string; jobs: Compilation[] }) {
           {done} of {jobs.length} ended{failed.length > 0 && `, ${failed.length} failed`}
         </p>
       </div>
-      <GroupTable jobs={jobs} />
+      <Tabs value={view} onChange={(next) => onView(GROUP_VIEWS.find((known) => known === next) ?? "costs")} keepMounted={false}>
+        <Tabs.List className={classes.tabList}>
+          <Tabs.Tab value="costs">Costs</Tabs.Tab>
+          <Tabs.Tab value="boards">Boards</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="costs">
+          <GroupTable jobs={jobs} />
+        </Tabs.Panel>
+        <Tabs.Panel value="boards">
+          <GroupBoards jobs={jobs} />
+        </Tabs.Panel>
+      </Tabs>
     </>
   )
 }

@@ -26,17 +26,26 @@ export function SourceLine({ row }: { row: Extract<SourceRow, { kind: "line" }> 
   )
 }
 
-export function AsmLine({ instruction, hottest }: { instruction: Instruction; hottest: number }) {
+interface AsmProps {
+  instruction: Instruction
+  /** The most executions of an instruction of this function; null where none were counted. */
+  hottest: number | null
+  timed: boolean
+}
+
+export function AsmLine({ instruction, hottest, timed }: AsmProps) {
   const [name, operands] = mnemonic(instruction.text)
   const { executed, cycles } = instruction
-  const heat = executed === null ? 0 : Math.round((executed / hottest) * 100)
+  const heat = executed === null || hottest === null ? 0 : Math.round((executed / hottest) * 100)
   return (
     <>
       <span className={classes.number}>{instruction.offset.toString(16)}</span>
-      <span className={classes.count} title={costTitle(executed, cycles)} style={{ "--heat": `${heat}%` }}>
-        {executed === null ? "" : compact(executed)}
-      </span>
-      <span className={classes.cycles}>{cycles === null ? "" : compact(cycles)}</span>
+      {hottest !== null && (
+        <span className={classes.count} title={costTitle(executed, cycles)} style={{ "--heat": `${heat}%` }}>
+          {executed === null ? "" : compact(executed)}
+        </span>
+      )}
+      {timed && <span className={classes.cycles}>{cycles === null ? "" : compact(cycles)}</span>}
       <code>
         <b className={classes.mnemonic}>{name}</b> {operands}
       </code>

@@ -73,6 +73,8 @@ function SideBySide({ id, report, listing, symbol, onSymbol }: SideBySideProps) 
   const source = useMemo(() => sourceRows(functions, chosen, files), [functions, chosen, files])
   const colours = useMemo(() => functions.map((fn) => lineColours(fn, COLOURS)), [functions])
   const hottest = useMemo(() => functions.map((fn) => Math.max(1, ...fn.instructions.map(({ executed }) => executed ?? 0))), [functions])
+  const counted = useMemo(() => functions.some((fn) => costOf(fn).executed !== null), [functions])
+  const timed = useMemo(() => functions.some((fn) => costOf(fn).cycles !== null), [functions])
   const [hovered, setHovered] = useState<Place | null>(null)
   const [pinned, setPinned] = useState<Pin>(NOTHING)
   const [seen, setSeen] = useState(chosen)
@@ -137,7 +139,7 @@ function SideBySide({ id, report, listing, symbol, onSymbol }: SideBySideProps) 
         <div className={classes.pane}>
           <h3 className={classes.paneTitle}>
             Machine code
-            <span className={classes.legend}>offset · executed · cycles</span>
+            <span className={classes.legend}>{["offset", counted && "executed", timed && "cycles"].filter(Boolean).join(" · ")}</span>
           </h3>
           <LongList
             label="Machine code"
@@ -151,13 +153,13 @@ function SideBySide({ id, report, listing, symbol, onSymbol }: SideBySideProps) 
               const shown = asm[row]!
               if (shown.kind === "head") return <FunctionHead title={names[shown.at]!} cost={costOf(functions[shown.at]!)} />
               if (shown.kind === "rest") return <FunctionHead title={`… and ${plural(shown.count, "instruction")} more`} />
-              return <AsmLine instruction={shown.instruction} hottest={hottest[shown.at]!} />
+              return <AsmLine instruction={shown.instruction} hottest={counted ? hottest[shown.at]! : null} timed={timed} />
             }}
           </LongList>
         </div>
       </div>
       <p className={classes.status} role="status">
-        {pinned.place ? summary(asm, pinned.place) : "Choose a line to see what became of it. Executions are those of one inference."}
+        {pinned.place ? summary(asm, pinned.place) : `Choose a line to see what became of it.${counted ? " Executions are those of one inference." : ""}`}
       </p>
     </section>
   )
@@ -182,7 +184,7 @@ function useSourceFiles(id: string, functions: readonly ListedFunction[]): Reado
 
 function titleOf({ name, layers }: ListedFunction, report: Report): string {
   const users = layers.map((index) => report.layers[index]?.name).filter((user) => user !== undefined)
-  return users.length > 0 ? `${users.join(", ")} · ${name}` : name
+  return users.length > 0 ? `${users.length > 1 ? "layers" : "layer"} ${users.join(", ")} · ${name}` : name
 }
 
 function summary(asm: readonly AsmRow[], place: Place): string {

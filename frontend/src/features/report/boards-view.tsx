@@ -5,12 +5,11 @@ import { boardSources, catalogQuery } from "@/api/catalog"
 import type { BoardFit, Report } from "@/api/types"
 import { columnHelper, type Columns, DataTable } from "@/components/data-table"
 import { FitFilters } from "@/components/fit-filter"
-import { BoardName, FitMark, FreeBar } from "@/components/fit-parts"
-import { milliseconds, percent, plural } from "@/lib/format"
+import { BoardName, FitMark, FreeBar, Signed } from "@/components/fit-parts"
+import { milliseconds, plural } from "@/lib/format"
 import { fitOf, headroom, isWanted, type Need, NO_FILTER } from "@/lib/fits"
 
 const column = columnHelper<BoardFit>()
-const BY_HEADROOM = { id: "headroom", desc: true }
 
 /** Every board with this processor: whether the model fits, what stays free, how long one inference takes. */
 export function BoardsView({ report }: { report: Report }) {
@@ -40,7 +39,7 @@ export function BoardsView({ report }: { report: Report }) {
         </p>
       </div>
       <FitFilters boards={boards} value={filter} onChange={setFilter} />
-      <DataTable caption="Fit matrix" columns={columns} rows={shown} sort={BY_HEADROOM} />
+      <DataTable caption="Fit matrix" columns={columns} rows={shown} />
       <p className={classes.mapNote} role="status">
         <span className="muted">{shown.length === boards.length ? "All boards are shown." : `${plural(shown.length, "board")} of ${boards.length} shown.`}</span>
       </p>
@@ -48,13 +47,13 @@ export function BoardsView({ report }: { report: Report }) {
   )
 }
 
-function columnsOf(need: Need, sources: ReadonlyMap<string, string> | undefined): Columns<BoardFit> {
+function columnsOf(need: Need, sources: ReturnType<typeof boardSources> | undefined): Columns<BoardFit> {
   return column.columns([
     column.accessor((board) => board.title || board.name, {
       id: "board",
       header: "Board",
       sortFn: "alphanumeric",
-      cell: ({ row: { original } }) => <BoardName board={original} source={sources?.get(original.name)} />,
+      cell: ({ row: { original } }) => <BoardName board={original} sources={sources?.get(original.name)} />,
     }),
     column.accessor(fitOf, { id: "fits", header: "Fits", sortFn: "alphanumeric", cell: ({ row: { original } }) => <FitMark fit={original} /> }),
     column.accessor((board) => board.flash_free ?? undefined, {
@@ -78,13 +77,13 @@ function columnsOf(need: Need, sources: ReadonlyMap<string, string> | undefined)
       meta: { right: true, wide: true, hint: "Estimated cycles at the board's clock" },
       cell: ({ row: { original } }) => milliseconds(original.latency_ms),
     }),
-    column.accessor((board) => headroom(board, need) ?? undefined, {
+    column.accessor((board) => headroom(board) ?? undefined, {
       id: "headroom",
       header: "Headroom",
       sortDescFirst: true,
       sortUndefined: "last",
-      meta: { right: true, wide: true, hint: "What stays free of the scarcer of flash and RAM" },
-      cell: ({ row: { original } }) => percent(headroom(original, need), 0),
+      meta: { right: true, wide: true, hint: "What stays free of the scarcer of flash and RAM; below zero what is missing" },
+      cell: ({ row: { original } }) => <Signed bytes={headroom(original)} />,
     }),
   ]) as Columns<BoardFit>
 }

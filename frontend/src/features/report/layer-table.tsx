@@ -15,17 +15,18 @@ const column = columnHelper<Row>()
 interface Props {
   report: Report
   onKernel: (symbol: string) => void
+  onAssembly: (symbol: string) => void
 }
 
 /** Every layer with its cost; the longest bar is where the time goes. */
-export function LayerTable({ report, onKernel }: Props) {
+export function LayerTable({ report, onKernel, onAssembly }: Props) {
   const rows = useMemo<Row[]>(
     () => report.layers.map((layer, index) => ({ ...layer, index, flashTotal: (layer.flash.code ?? 0) + layer.flash.weights })),
     [report.layers],
   )
   const total = report.totals.instructions ?? 0
   const margin = report.totals.cycles === null ? null : errorMargin(report.totals.cycles_error_percent)
-  const columns = useMemo(() => layerColumns(rows, total, margin, onKernel), [rows, total, margin, onKernel])
+  const columns = useMemo(() => layerColumns({ rows, total, margin, onKernel, onAssembly }), [rows, total, margin, onKernel, onAssembly])
   const sum = (pick: (row: Row) => number | null) => rows.reduce((all, row) => all + (pick(row) ?? 0), 0)
   return (
     <div className="panel">
@@ -78,7 +79,13 @@ function cyclesColumn(margin: string) {
   })
 }
 
-function layerColumns(rows: readonly Row[], total: number, margin: string | null, onKernel: (symbol: string) => void): Columns<Row> {
+interface Context extends Omit<Props, "report"> {
+  rows: readonly Row[]
+  total: number
+  margin: string | null
+}
+
+function layerColumns({ rows, total, margin, onKernel, onAssembly }: Context): Columns<Row> {
   const most = Math.max(1, ...rows.map((row) => row.instructions ?? row.macs))
   return column.columns([
     column.accessor("index", {
@@ -164,7 +171,12 @@ function layerColumns(rows: readonly Row[], total: number, margin: string | null
           <button type="button" className={classes.kernelLink} onClick={() => onKernel(layer.kernel)} title="Show the source">
             {layer.kernel}
           </button>
-          <span className="muted">{layer.schedule}</span>
+          <span className="muted">
+            {layer.schedule} ·{" "}
+            <button type="button" className={classes.kernelLink} onClick={() => onAssembly(layer.kernel)} aria-label={`Assembly of ${layer.kernel}`}>
+              assembly
+            </button>
+          </span>
         </span>
       ),
     }),

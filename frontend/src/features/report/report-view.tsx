@@ -65,7 +65,11 @@ export function ReportView({ job, search, onSearch, log }: Props) {
           ))}
         </Tabs.List>
         <Tabs.Panel value="layers">
-          <LayerTable report={report} onKernel={(symbol) => onSearch({ tab: "source", symbol })} />
+          <LayerTable
+            report={report}
+            onKernel={(symbol) => onSearch({ tab: "source", symbol })}
+            onAssembly={(symbol) => onSearch({ tab: "assembly", symbol })}
+          />
         </Tabs.Panel>
         <Tabs.Panel value="mix">
           <MixView report={report} />

@@ -73,7 +73,7 @@ function Bars({ map, layers, active, onActive }: BarsProps) {
           style={{ width: `${slice.share * 100}%` }}
           onPointerEnter={() => onActive(slice)}
         >
-          {slice.share > 0.12 && <span className={classes.label}>{byLayer && slice.layer ? slice.layer : slice.name}</span>}
+          {slice.share > 0.12 && <span className={classes.label}>{byLayer && slice.layer ? `layer ${slice.layer}` : slice.name}</span>}
         </span>
       ))}
     </div>
