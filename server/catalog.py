@@ -29,16 +29,19 @@ def read(settings: Settings) -> Catalog:
     )
 
 
-def check(options: CompileOptions) -> CompileOptions:
-    """What the catalogue does not know is refused before anything is stored; a board brings its target."""
-    options = compiler_catalog.with_board(options)
-    known = [target.name for target in compiler_catalog.targets()]
-    if options.target not in known:
+def settle(options: CompileOptions) -> CompileOptions:
+    """The options with what their board brings and with the target's own name.
+
+    What the catalogue does not know is refused here, before anything is stored.
+    """
+    known = {name: target.name for target in compiler_catalog.targets() for name in (target.name, *target.aliases)}
+    chosen = compiler_catalog.with_board(options)
+    if chosen.target not in known:
         raise ModelError(
             UNKNOWN_TARGET,
-            f"unknown target {options.target[:64]!r}",
+            f"unknown target {chosen.target[:64]!r}",
             where="options.target",
-            facts={"targets": ", ".join(known)},
+            facts={"targets": ", ".join(dict.fromkeys(known.values()))},
             help="GET /api/v1/catalog describes each of them.",
         )
-    return options
+    return chosen.model_copy(update={"target": known[chosen.target]})

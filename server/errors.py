@@ -122,10 +122,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, bug)
 
 
-def from_compiler(error: DeepMetalError) -> Problem:
-    """An error of the compiler: the request's fault, or the service's."""
+def from_compiler(error: DeepMetalError, where: str = "") -> Problem:
+    """An error of the compiler: the request's fault, or the service's. `where` is what the request calls the place."""
     status = 422 if error.kind in ("model", "budget") else 500
-    return Problem(status, error.code, error.title, where=error.where, facts=error.facts, help=error.help)
+    return Problem(status, error.code, error.title, where=where or error.where, facts=error.facts, help=error.help)
 
 
 def from_validation(errors: Any, code: str = INVALID_REQUEST, prefix: str = "") -> Problem:

@@ -88,7 +88,7 @@ def check_space(parts: Service) -> None:
         )  # fmt: skip
 
 
-def read_options(text: str, check: Callable[[CompileOptions], CompileOptions]) -> list[dict[str, Any]]:
+def read_options(text: str, settle: Callable[[CompileOptions], CompileOptions]) -> list[dict[str, Any]]:
     """One set of canonical options for each combination of targets, emitters and precisions; all of them are good."""
     try:
         given = json.loads(text or "{}")
@@ -106,7 +106,9 @@ def read_options(text: str, check: Callable[[CompileOptions], CompileOptions]) -
     bad: list[tuple[dict[str, Any], Problem]] = []
     for chosen in combinations:
         try:
-            good.append(_canonical({**given, **chosen}, check))
+            settled = _canonical({**given, **chosen}, settle)
+            if settled not in good:  # a target has several names
+                good.append(settled)
         except Problem as problem:
             bad.append((chosen, problem))
     if bad:
@@ -121,14 +123,19 @@ def _several(name: str, value: Any) -> Sequence[Any]:
     return values
 
 
-def _canonical(given: dict[str, Any], check: Callable[[CompileOptions], CompileOptions]) -> dict[str, Any]:
+def _canonical(given: dict[str, Any], settle: Callable[[CompileOptions], CompileOptions]) -> dict[str, Any]:
     try:
-        options = check(CompileOptions.model_validate(given))
+        options = settle(CompileOptions.model_validate(given))
     except ValidationError as error:
         raise from_validation(error.errors(), INVALID_OPTION, "options.") from error
     except ModelError as error:
-        raise from_compiler(error) from error
+        raise from_compiler(error, _as_option(error.where)) from error
     return options.model_dump(mode="json")
+
+
+def _as_option(where: str) -> str:
+    """`--board`, as the command line calls it, is `options.board` here."""
+    return f"options.{where[2:].replace('-', '_')}" if where.startswith("--") else where
 
 
 def _all_of(bad: Sequence[tuple[dict[str, Any], Problem]], count: int) -> Problem:

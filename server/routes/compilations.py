@@ -71,7 +71,7 @@ def create_compilation(
 ) -> CompilationCreated:
     """Store the model, record one compilation for each combination of options, wake a worker."""
     refuse_parts(calibration=calibration, labels=labels, source=source)
-    chosen = read_options(options, catalog.check)
+    chosen = read_options(options, catalog.settle)
     tagged = read_tags(tags)
     stored = take_model(parts, user, model, model_sha256, sample)
     wanted = Submission(

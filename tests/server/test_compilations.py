@@ -43,6 +43,27 @@ def test_a_value_that_is_listed_twice_counts_once(client: TestClient) -> None:
     assert (len(made["compilations"]), made["group"]) == (1, None)
 
 
+def test_a_board_brings_its_target(client: TestClient) -> None:
+    board = next(board for board in client.get(f"{API}/catalog").json()["boards"] if board["target"] == "cortex-m0plus")
+    made = upload(client, options=json.dumps({"board": board["name"], "emit": ["c", "cpp"]}))
+    assert [one["target"] for one in made["compilations"]] == ["cortex-m0plus"] * 2
+    assert made["options"]["board"] == board["name"]
+
+
+def test_a_target_goes_by_its_own_name(client: TestClient) -> None:
+    made = upload(client, options=json.dumps({"target": ["avx2", "x86-64-v3", "sse"]}))
+    assert [one["target"] for one in made["compilations"]] == ["x86-64-v3", "x86-64"]
+
+
+def test_a_board_refuses_the_targets_that_it_is_not(client: TestClient) -> None:
+    board = next(board for board in client.get(f"{API}/catalog").json()["boards"] if board["target"] == "cortex-m4")
+    options = {"board": board["name"], "target": ["cortex-m4", "rv32imc"]}
+    answer = client.post(f"{API}/compilations", files={"model": ("m", b"x")}, data={"options": json.dumps(options)})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["where"]) == (422, "E1021", "options.target")
+    assert "options.target=rv32imc" in problem["facts"]
+
+
 def test_a_list_is_refused_as_a_whole_with_every_bad_value_named(client: TestClient) -> None:
     options = {"target": ["z80", "cortex-m4", "6502"], "emit": ["c", "basic"]}
     answer = client.post(
@@ -73,6 +94,7 @@ def test_one_request_makes_no_more_compilations_than_the_catalogue_says(client: 
         ({"colour": "red"}, "E1002", "options.colour"),
         ({"target": "z80"}, "E1001", "options.target"),
         ({"target": []}, "E1002", "options.target"),
+        ({"board": "no such board"}, "E1020", "options.board"),
         ({"emit": ["c", "basic"]}, "E1002", "options.emit"),
         ([], "E0902", "options"),
     ],
