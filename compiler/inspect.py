@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from compiler.errors import ModelError
+from compiler.estimate import estimate
 from compiler.graph.graph import Value
 from compiler.importers.detect import require_supported
 from compiler.importers.onnx import analyse, read
 from compiler.inspection import Inspection, OpenTensor, OperatorCount, Unsupported
 from compiler.options import CompileOptions
 from compiler.source import file_sha256, only_shape
+
+CANNOT = "the model cannot be compiled as it is"
+SLOW = "a PyTorch model is planned once it is exported, which takes longer than an inspection may"
 
 
 def inspect_model(path: Path, options: CompileOptions, *, display_name: str | None = None) -> Inspection:
@@ -23,6 +27,7 @@ def inspect_model(path: Path, options: CompileOptions, *, display_name: str | No
 def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
     found = analyse(read(path), options.shape, label)
     bad = {u.op for u in found.unsupported}
+    needs, why_not = estimate(found.graph, options) if found.graph else (None, CANNOT)
     return Inspection(
         name=Path(label).stem,
         format="onnx",
@@ -36,6 +41,8 @@ def _onnx(path: Path, options: CompileOptions, label: str) -> Inspection:
         unsupported=found.unsupported,
         shape_needed=found.open_inputs,
         compilable=found.graph is not None,
+        estimate=needs,
+        no_estimate=why_not,
     )
 
 
@@ -73,4 +80,5 @@ def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
         unsupported=problems,
         shape_needed={} if found.shape else {INPUT: known},
         compilable=found.shape is not None and not problems,
+        no_estimate=SLOW if found.shape is not None and not problems else CANNOT,
     )

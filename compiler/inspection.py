@@ -29,6 +29,14 @@ class Unsupported(BaseModel):
     help: str = ""
 
 
+class Estimate(BaseModel):
+    """What default options will need. Code and stack come on top; they are known once the code is built."""
+
+    target: str = Field(description="the processor that weights are laid out for")
+    weights: int = Field(description="bytes of flash, exact")
+    arena: int = Field(description="bytes of RAM, exact")
+
+
 class Inspection(BaseModel):
     """`deepmetal inspect`. Never raises for an unsupported operator: it lists them all."""
 
@@ -48,3 +56,7 @@ class Inspection(BaseModel):
         default_factory=dict, description="inputs whose shape the user must give, with a proposal"
     )
     compilable: bool
+    estimate: Estimate | None = Field(
+        None, description="null when the model cannot be compiled, or not planned quickly"
+    )
+    no_estimate: str = Field("", description="why there is no estimate")

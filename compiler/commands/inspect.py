@@ -74,6 +74,14 @@ def text(found: Inspection) -> Iterator[str]:
         yield f"the shape of the input {plain(name)} is open; give it with --shape {plain(name)}={shape or '...'}"
     yield ""
     yield "can be compiled" if found.compilable else "cannot be compiled as it is"
+    if found.estimate:
+        needs = found.estimate
+        yield (
+            f"needs {size(needs.weights)} of flash for weights and {size(needs.arena)} of RAM for the arena on "
+            f"{needs.target}; code and stack come on top"
+        )
+    elif found.compilable:
+        yield f"no estimate of flash and RAM: {plain(found.no_estimate, 200)}"
 
 
 def _tensors(role: str, tensors: list[OpenTensor]) -> Iterator[tuple[str, str, str, str]]:

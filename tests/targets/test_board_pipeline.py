@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from compiler import cli
 from compiler.options import CompileOptions
-from compiler.pipeline import compile_model
+from compiler.pipeline import compile_model, inspect_model
 from compiler.report import Report
 from compiler.targets.boards import board, boards
 
@@ -65,6 +65,16 @@ def test_wait_states_cost_cycles(report: Report) -> None:
     assert slow.latency_ms is not None
     assert fast.latency_ms is not None
     assert slow.latency_ms * 170 != pytest.approx(fast.latency_ms * 168, rel=1e-3)
+
+
+def test_the_estimate_before_compiling_is_exact(model: Path, report: Report) -> None:
+    needs = inspect_model(model, CompileOptions()).estimate
+    assert needs is not None
+    assert (needs.target, needs.weights, needs.arena) == (
+        "cortex-m4",
+        report.totals.flash.weights,
+        report.totals.ram.arena,
+    )
 
 
 def test_a_board_that_is_too_small(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
