@@ -38,6 +38,7 @@ from compiler.graph.types import Array
 from compiler.inspect import inspect_model
 from compiler.lower import lower
 from compiler.options import CompileOptions
+from compiler.pack import formats
 from compiler.pack.artifact import Artifact, Vector
 from compiler.pack.pack import pack
 from compiler.passes.order import optimize
@@ -46,6 +47,7 @@ from compiler.reference import reference_outputs
 from compiler.source import Source, load
 from compiler.targets import boards
 from compiler.targets.choice import with_board
+from compiler.threads import OPENMP, threaded
 from compiler.timing import time_run
 from compiler.trace import Trace, debug_level, log
 from compiler.validate import KEEP, ValidationResult, validate
@@ -71,10 +73,12 @@ def compile_model(
     """
     trace = trace or Trace()
     options = with_board(options)
-    target = targets.target(options.target)
+    target = threaded(targets.target(options.target), options)
     options = options.model_copy(update={"target": target.name})  # not the alias that it may have been called by
     emitter = emit.get(options.emit)
     refuse_uncheckable(options)
+    if options.pack is not None:
+        formats.check(options.pack, options)
     with _work_folder(trace) as workdir:
         with trace.stage("import"):
             source = load(path, options, display_name)
@@ -85,7 +89,7 @@ def compile_model(
             for step in optimized.passes:
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
-            program = lower(optimized.graph, target.abilities, options.optimize, options.name)
+            program = lower(optimized.graph, target.abilities, options.optimize, options.name, options.threads)
             dump("plan.txt", program.text)
             if debug_level() >= 2:
                 log.info("%s", program.text())
@@ -98,7 +102,8 @@ def compile_model(
                 if debug_level() >= 4 and not name.endswith(".bin"):
                     log.info("%s", content.decode())
         with trace.stage("build"):
-            built = build(program, sources, target, options, workdir, trace)
+            flags = OPENMP if options.threads > 1 else ()
+            built = build(program, sources, target, options, workdir, trace, extra_flags=flags)
         drawn = (
             load_vectors(vectors, program.inputs)
             if vectors is not None

@@ -65,6 +65,7 @@ class KernelPrinter:
     functions: dict[str, Function] = field(default_factory=dict)  # scalar functions that are invoked
     headers: set[str] = field(default_factory=set)
     vectors: Vectors = field(default_factory=Vectors)
+    parallel: bool = False  # some loop is shared by threads
 
     def function(self, f: Function, qualifier: str) -> list[str]:
         """The definition of `f`; kernels and scalar functions alike."""
@@ -151,6 +152,9 @@ class KernelPrinter:
                     self._ranges.learn(var, (low[0], max(low[0], high[1] - 1)))
                 else:
                     self._ranges.learn(var, (min(low[0], high[0] + 1), low[1]))
+                if s.kind == "parallel":
+                    self.parallel = True
+                    yield "PARALLEL"
                 yield f"for (int32_t {i} = {begin}; {i} {'<' if step > 0 else '>'} {end}; {i}{advance}) {{"
                 yield from _indent(self._body(body))
                 yield "}"
@@ -270,10 +274,9 @@ class KernelPrinter:
         kind = e.type
         plain = fits(self._ranges.exact(e), kind)
         if op in ("div", "rem"):
-            low, high = self._ranges.of(b)
-            if low <= 0 <= high:  # 0 for a zero divisor; INT_MIN / -1 wraps
+            if self._ranges.of(b)[0] <= 0:  # 0 for a zero divisor; INT_MIN / -1 wraps
                 return self._two(f"{op}_{kind}", a, b)
-            plain = low > 0
+            plain = True
         if op in ("shl", "shr"):
             low, high = self._ranges.of(b)
             if low < 0 or high >= kind.bits:

@@ -12,23 +12,20 @@ from compiler.emit.c_kernel import comment
 from compiler.emit.llvm_api import Api
 from compiler.emit.llvm_kernel import function
 from compiler.emit.llvm_text import element_type, rows
-from compiler.emit.llvm_values import SQRT, Module
+from compiler.emit.llvm_values import Module
 from compiler.options import CompileOptions
 from compiler.program import Argument, Layer, Program
 from compiler.version import VERSION
 
 ALIGN = 16  # of the arena and of constants
-# Features whose instruction sets take square roots.
-_WITH_SQRT = frozenset({"fpu32", "simd128", "simd256", "simd512"})
 
 
 def files(program: Program, options: CompileOptions) -> Files:
     """`include/<name>.h`, `src/<name>.ll`, and `src/<name>_weights.bin` where weights leave the source."""
     name = options.name
-    features = program.features | ({SQRT} if program.features & _WITH_SQRT else set())
     result: Files = {
         f"include/{name}.h": header(program, options).encode(),
-        f"src/{name}.ll": module_text(program, options, features).encode(),
+        f"src/{name}.ll": module_text(program, options, program.features).encode(),
     }
     if weights_outside(program, options):
         result[f"src/{name}_weights.bin"] = Unit(program, options, outside=True).blob()

@@ -7,7 +7,7 @@ instructions are written once: the same text where it was computed before is the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -224,9 +224,20 @@ class Values:
                 return self.pure(hint, f"call {t} @llvm.abs.{suffix(kind)}({t} {x}, i1 false)")
             case "sqrt" if SQRT in self.module.features:
                 return self._intrinsic(f"llvm.sqrt.{suffix(kind)}", kind, x, hint=hint)
-            case "sqrt" if kind.scalar.bits == 32 and kind.lanes == 1:
-                return self.pure(hint, f"call float {self.module.call(sqrt_function())}(float {x})")
+            case "sqrt" if kind.bits == 32:
+                root = self.module.call(sqrt_function())
+                return self._lane_by_lane(kind, x, lambda lane: f"call float {root}(float {lane})", hint)
         raise CompilerBug("E0601", f"the LLVM emitter has no {op} of {kind} for this target")
+
+    def _lane_by_lane(self, kind: Type, x: str, text: Callable[[str], str], hint: str) -> str:
+        """An instruction on scalars, for each lane."""
+        if kind.lanes == 1:
+            return self.pure(hint, text(x))
+        t, scalar, whole = llvm_type(kind), llvm_type(kind.scalar), "poison"
+        for i in range(kind.lanes):
+            lane = self.pure(hint, text(self.pure("lane", f"extractelement {t} {x}, i32 {i}")))
+            whole = self.pure(hint, f"insertelement {t} {whole}, {scalar} {lane}, i32 {i}")
+        return whole
 
     def _intrinsic(self, name: str, kind: Type, *operands: str, hint: str) -> str:
         t = llvm_type(kind)

@@ -37,7 +37,7 @@ from compiler.loop.nodes import (
 from compiler.loop.verify import verify
 from compiler.memory.planner import Plan
 from compiler.program import Argument, Layer, Program, Slot
-from tests.support.engines import SANITIZED, STRICT, fetch, interpret, new_arena, run_in_c, same_bits
+from tests.support.engines import SANITIZED, STRICT, fetch, interpret, new_arena, run_in_c, run_jitted, same_bits
 
 KINDS = [F32.of_lanes(4), F32.of_lanes(8), F64.of_lanes(2), I8.of_lanes(16), U8.of_lanes(8), I16.of_lanes(8),
          I32.of_lanes(4), U32.of_lanes(4), I64.of_lanes(2)]  # fmt: skip
@@ -183,5 +183,13 @@ def test_c_gives_the_interpreters_bits(compiler: str, flags: tuple[str, ...], tm
     want = interpret(p, arena)
     # 32 bytes in a register need AVX; without it compilers warn that a call would pass them in another way
     got = run_in_c(p, arena, tmp_path, compiler=compiler, flags=(*STRICT, "-Wno-psabi", *flags))
+    for layer in p.layers:
+        assert same_bits(fetch(want, layer.outputs[0]), fetch(got, layer.outputs[0])), layer.op
+
+
+@pytest.mark.parametrize("level", ["0", "2"])
+def test_llvm_gives_the_interpreters_bits(level: str) -> None:
+    p, arena = program()
+    want, got = interpret(p, arena), run_jitted(p, arena, level=level)
     for layer in p.layers:
         assert same_bits(fetch(want, layer.outputs[0]), fetch(got, layer.outputs[0])), layer.op
