@@ -149,6 +149,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compilations/{id}/packs/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Pack
+         * @description The model as a package for a build system, made of the artifact's files.
+         */
+        get: operations["downloadPack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inspections": {
         parameters: {
             query?: never;
@@ -538,6 +558,8 @@ export interface components {
             precisions: components["schemas"]["Choice"][];
             /** Optimize */
             optimize: components["schemas"]["Choice"][];
+            /** Packs */
+            packs: components["schemas"]["PackInfo"][];
             limits: components["schemas"]["Limits"];
             /** Samples */
             samples: components["schemas"]["SampleInfo"][];
@@ -776,6 +798,27 @@ export interface components {
             help: string;
         };
         /**
+         * Estimate
+         * @description What default options will need. Code and stack come on top; they are known once the code is built.
+         */
+        Estimate: {
+            /**
+             * Target
+             * @description the processor that weights are laid out for
+             */
+            target: string;
+            /**
+             * Weights
+             * @description bytes of flash, exact
+             */
+            weights: number;
+            /**
+             * Arena
+             * @description bytes of RAM, exact
+             */
+            arena: number;
+        };
+        /**
          * EventPage
          * @description A part of a job's events, oldest first.
          */
@@ -865,6 +908,14 @@ export interface components {
             };
             /** Compilable */
             compilable: boolean;
+            /** @description null when the model cannot be compiled, or not planned quickly */
+            estimate: components["schemas"]["Estimate"] | null;
+            /**
+             * No Estimate
+             * @description why there is no estimate
+             * @default
+             */
+            no_estimate: string;
         };
         /** InspectionCreated */
         InspectionCreated: {
@@ -1162,6 +1213,25 @@ export interface components {
              * @default
              */
             notes: string;
+        };
+        /**
+         * PackInfo
+         * @description A package format; there is one of a compilation when its emitter's list has its target.
+         */
+        PackInfo: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /**
+             * Targets
+             * @description emitter -> targets that there is such a package for
+             */
+            targets: {
+                [key: string]: string[];
+            };
         };
         /** PassInfo */
         PassInfo: {
@@ -2101,6 +2171,51 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    downloadPack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the catalogue. */
+                format: string;
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The package. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
                 };
             };
             /** @description What went wrong. */
