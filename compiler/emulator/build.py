@@ -92,26 +92,27 @@ def build(
     predict = predict_shape(program.name, header)
 
     def programs(target: Target) -> _Programs:
+        shutil.rmtree(workdir / "harness", ignore_errors=True)  # what was built for another machine
         return _Programs(program, target, compiler, options.arena == "caller", predict, workdir, extra_flags, thorough)
 
-    maker = programs(target)
     harness = None
     if smaller := target.on_smaller():
+        maker = programs(smaller)
         try:
-            harness = programs(smaller).harness(object_path)
-            target = smaller
+            harness = maker.harness(object_path)
         except ModelError as error:
             if error.code != DOES_NOT_FIT:
                 raise
-    if harness is None and target.emulator is not None:
-        harness = maker.harness(object_path)
+    if harness is None:
+        maker = programs(target)
+        harness = maker.harness(object_path) if target.emulator is not None else None
     arena_bytes = program.arena_bytes
     if target.memory:
         sizes = firmware_sizes(maker.firmware(object_path), maker.target, arena_bytes)
     else:
         sizes = object_sizes(workdir / object_path, 0 if options.arena == "caller" else arena_bytes)
     return Build(
-        target=target,
+        target=maker.target,
         workdir=workdir,
         name=program.name,
         object=data,
