@@ -14,7 +14,7 @@ from compiler.graph.types import Array
 from compiler.ops.base import onnx_readers
 from compiler.program import Program
 from tests.importers.onnx_cases import OneNode, one_node_models
-from tests.support.engines import STRICT, fetch, load, new_arena, parts, run_in_c, same_bits, side_by_side
+from tests.support.engines import STRICT, fetch, load, new_arena, parts, run_in_c, run_jitted, same_bits, side_by_side
 from tests.support.onnx_models import (
     Arrays,
     backend_cases,
@@ -39,7 +39,7 @@ def expect_close(got: Array, want: Array, rtol: float = 1e-5) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("op", sorted(onnx_readers()))
-def test_operator_agrees_with_onnx_runtime(op: str, tmp_path: Path) -> None:
+def test_operator_agrees_with_onnx_runtime(op: str) -> None:
     programs: list[Program] = []
     arenas: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -58,17 +58,17 @@ def test_operator_agrees_with_onnx_runtime(op: str, tmp_path: Path) -> None:
         arenas.append((before, after))
 
     law()
-    agree_in_c(programs, arenas, tmp_path)
+    agree_in_llvm(programs, arenas)
 
 
-def agree_in_c(programs: list[Program], arenas: list[tuple[np.ndarray, np.ndarray]], folder: Path) -> None:
-    """All programs in one C file compute the interpreter's bits."""
+def agree_in_llvm(programs: list[Program], arenas: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """All programs in one module, run in this process, compute the interpreter's bits."""
     whole = side_by_side(programs)
     image = new_arena(whole)
     starts = parts(programs)
     for start, (before, _) in zip(starts, arenas, strict=True):
         image[start : start + len(before)] = before
-    left = run_in_c(whole, image, folder, flags=(*STRICT, "-O1"))
+    left = run_jitted(whole, image)
     for program, start, (_, after) in zip(programs, starts, arenas, strict=True):
         for y in program.outputs:
             assert same_bits(fetch(left[start : start + len(after)].copy(), y), fetch(after, y)), program.layers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from compiler.ops.softmax import Softmax
 from compiler.ops.transpose import Copy, Transpose
 from compiler.passes.order import optimize
 from compiler.program import Program
-from tests.ops.test_lowering import check_in_c
+from tests.ops.test_lowering import check_jitted
 from tests.support.engines import fetch, interpret, load, new_arena
 from tests.support.golden import Golden
 from tests.support.graphs import Build, expect_same, networks, outputs_of, random_inputs
@@ -49,8 +48,8 @@ def test_passes_keep_the_meaning(graph: Graph, native_io: bool) -> None:
 
 
 @pytest.mark.slow
-def test_random_networks_compiled(tmp_path: Path) -> None:
-    """Passes, tuned kernels, planner, overlapping buffers: every output, by interpreter and C."""
+def test_random_networks_compiled() -> None:
+    """Passes, tuned kernels, planner, overlapping buffers: every output, by interpreter and LLVM."""
     programs: list[Program] = []
     before: list[np.ndarray] = []
     after: list[np.ndarray] = []
@@ -70,7 +69,7 @@ def test_random_networks_compiled(tmp_path: Path) -> None:
         after.append(left)
 
     law()
-    check_in_c(programs, before, after, tmp_path)
+    check_jitted(programs, before, after)
 
 
 def layouts(graph: Graph) -> dict[str, str]:
