@@ -14,6 +14,7 @@ from pydantic import ByteSize
 from pydantic_core import PydanticUndefined
 
 from compiler import catalog, cli, explain
+from compiler.pack.figures import size
 from compiler.targets import targets as targets_by_name
 from compiler.targets.base import Native, Target
 from server.settings import Settings
@@ -64,6 +65,46 @@ def _runs_on(target: Target) -> str:
         return "this computer" + (f", where it has {', '.join(target.emulator.flags)}" if target.emulator.flags else "")
     smaller = f"; {target.smaller.emulator.machine} when it fits" if target.smaller else ""
     return f"{target.emulated_by}{smaller}" if target.emulated_by else "built, not run"
+
+
+def boards() -> str:
+    """Every board, and where each of its figures was read."""
+    known = catalog.boards()
+    head = ("board", "title", "core", "target", "MHz", "wait states", "flash", "RAM", "verified")
+    parts = [BOARDS.format(count=len(known), verified=sum(b.verified for b in known))]
+    parts.append(table(head, [_board(b) for b in known]) + "\n\n## Where the figures come from\n")
+    for b in known:
+        parts.append(f"### {b.title}\n\n{b.vendor}, {b.chip}.{f' {b.note}' if b.note else ''}\n")
+        parts.append("\n".join(_places(b)) + "\n")
+    return "\n".join(parts)
+
+
+BOARDS = """# Boards
+
+{count} boards and chips; of {verified} of them the core, clock, flash and RAM were each looked up, in a document of the
+maker or in maintained board data. A dash is unknown. RAM is what can hold data. The clock is the highest that the maker
+allows, and the flash's wait states belong to it.
+
+`deepmetal compile MODEL --board NAME` takes target, clock and limits from here; `deepmetal boards --fits REPORT` says
+which of them a model fits. A new board is one row in `compiler/targets/boards.toml`.
+"""
+FIGURES = {"core": "core", "clock": "clock", "flash": "flash", "ram": "RAM", "read": "reading the flash"}
+
+
+def _board(b: catalog.BoardInfo) -> tuple[str, ...]:
+    flash = size(b.flash) + (" external" if b.external_flash and b.flash else "")
+    target = f"`{b.target}`" if b.target else "–"
+    known = "yes" if b.verified else "no"
+    clock, waits = ("–" if value is None else f"{value:g}" for value in (b.clock_mhz, b.wait_states))
+    return f"`{b.name}`", b.title, b.core, target, clock, waits, flash, size(b.ram), known
+
+
+def _places(b: catalog.BoardInfo) -> Iterator[str]:
+    if b.ram_regions:
+        found = (f"{r.name} {size(r.bytes)}{'' if r.purpose == 'main' else f' ({r.purpose})'}" for r in b.ram_regions)
+        yield f"- regions of RAM: {', '.join(found)}"
+    for figure, places in b.sources.items():
+        yield f"- {FIGURES[figure]}: {'; '.join(places) or 'nobody looked it up'}"
 
 
 def settings() -> str:
@@ -140,6 +181,7 @@ def pages() -> dict[str, str]:
     """File name under docs/ → text."""
     return {
         "supported.md": supported(),
+        "boards.md": boards(),
         "settings.md": settings(),
         "errors.md": errors(),
         "cli.md": command_line(),
