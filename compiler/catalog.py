@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -87,6 +88,12 @@ class Choice(BaseModel):
     description: str
 
 
+class PackInfo(Choice):
+    """A package format; there is one of a compilation when its emitter's list has its target."""
+
+    targets: dict[str, list[str]] = Field(description="emitter -> targets that there is such a package for")
+
+
 class OperatorInfo(BaseModel):
     name: str
     precisions: list[str]
@@ -101,6 +108,7 @@ class Catalog(BaseModel):
     emitters: list[Choice]
     precisions: list[Choice]
     optimize: list[Choice]
+    packs: list[PackInfo]
     limits: dict[str, int]
     samples: list[dict[str, Any]]
     options: dict[str, Any] = Field(description="JSON schema of the compile options.")
@@ -117,9 +125,29 @@ def catalog() -> Catalog:
         emitters=_choices(get_args(Emitter), _LANGUAGES),
         precisions=_choices(get_args(Precision), _ARITHMETIC),
         optimize=_choices(get_args(Objective), _OBJECTIVES),
+        packs=list(packs()),
         limits={"vectors": 64},
         samples=_samples(),
         options=CompileOptions.model_json_schema(),
+    )
+
+
+@cache
+def packs() -> tuple[PackInfo, ...]:
+    from compiler.pack.formats import registry
+
+    def made(refuses: Callable[[CompileOptions], str | None], emit: str) -> list[str]:
+        options = (CompileOptions(target=target.name, emit=emit) for target in targets())
+        return [one.target for one in options if refuses(one) is None]
+
+    return tuple(
+        PackInfo(
+            name=one.name,
+            title=one.title,
+            description=one.description,
+            targets={emit: made(one.refuses, emit) for emit in get_args(Emitter)},
+        )
+        for one in registry().values()
     )
 
 

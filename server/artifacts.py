@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from server.codes import NOT_FOUND
+from server.codes import NOT_FOUND, TOO_LARGE
 from server.errors import Problem, unavailable
 from server.mebibytes import MIB
 from server.security import ARTIFACT_POLICY
@@ -68,6 +68,28 @@ def read_member(storage: Storage, sha256: str, path: str) -> ArtifactFile:
         raise Problem(404, NOT_FOUND, f"the artifact has no file {path[:100]!r}", where=path[:100]) from error
     except MissingBlob as error:
         raise unavailable("the artifact is not in the store") from error
+
+
+def read_members(storage: Storage, sha256: str) -> dict[str, bytes]:
+    """All files of a stored artifact that packages are made of."""
+    try:
+        with storage.open(sha256) as file, zipfile.ZipFile(file) as archive:
+            wanted = [info for info in archive.infolist() if _is_material(info)]
+            if sum(info.file_size for info in wanted) > MAX_MEMBER:
+                raise Problem(
+                    413, TOO_LARGE, "the artifact is too large to make a package of it here",
+                    facts={"most": f"{MAX_MEMBER // MIB} MiB"},
+                    help="Download the artifact; `deepmetal pack` makes the package of it.",
+                )  # fmt: skip
+            return {info.filename: archive.read(info) for info in wanted}
+    except MissingBlob as error:
+        raise unavailable("the artifact is not in the store") from error
+
+
+def _is_material(info: zipfile.ZipInfo) -> bool:
+    """Not reports for people, nor packages that are there already."""
+    path = info.filename
+    return not info.is_dir() and not path.startswith("pack/") and path not in ("report.html", "listing.json")
 
 
 def attachment(storage: Storage, sha256: str, size: int, name: str, request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler import catalog as compiler_catalog
 from compiler.errors import ModelError
 from compiler.options import CompileOptions
+from compiler.pack import formats
 from server.codes import UNKNOWN_TARGET
 from server.forms import MAX_SPREAD
 from server.samples import samples
@@ -23,6 +24,7 @@ def read(settings: Settings) -> Catalog:
         emitters=known.emitters,
         precisions=known.precisions,
         optimize=known.optimize,
+        packs=known.packs,
         limits=Limits(upload_bytes=int(settings.max_upload), job_seconds=settings.job_seconds, compilations=MAX_SPREAD),
         samples=samples(),
         options=known.options,
@@ -44,4 +46,7 @@ def settle(options: CompileOptions) -> CompileOptions:
             facts={"targets": ", ".join(dict.fromkeys(known.values()))},
             help="GET /api/v1/catalog describes each of them.",
         )
-    return chosen.model_copy(update={"target": known[chosen.target]})
+    chosen = chosen.model_copy(update={"target": known[chosen.target]})
+    if chosen.pack is not None:
+        formats.check(chosen.pack, chosen)
+    return chosen

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, Field
 
-from compiler.catalog import BoardInfo, Choice, OperatorInfo, TargetInfo
+from compiler.catalog import BoardInfo, Choice, OperatorInfo, PackInfo, TargetInfo
 from compiler.inspection import Inspection
 from compiler.trace import Stage
 
@@ -158,6 +158,7 @@ class Catalog(BaseModel):
     emitters: list[Choice]
     precisions: list[Choice]
     optimize: list[Choice]
+    packs: list[PackInfo]
     limits: Limits
     samples: list[SampleInfo]
     options: dict[str, Any] = Field(description="JSON schema of the compile options.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can express
 _MODE = stat.S_IFREG | 0o644
@@ -13,7 +15,14 @@ _UNIX = 3
 _PIECE = 1 << 20
 
 
-def write_zip(files: Mapping[str, bytes], target: Path) -> None:
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """The same archive in memory."""
+    buffer = io.BytesIO()
+    write_zip(files, buffer)
+    return buffer.getvalue()
+
+
+def write_zip(files: Mapping[str, bytes], target: Path | IO[bytes]) -> None:
     """The archive of `files` (path inside the zip -> content), written piece by piece: large weights need no copy."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(files):

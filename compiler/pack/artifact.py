@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +15,8 @@ from compiler.pack.archive import write_zip
 from compiler.pack.manifest import listed_files
 from compiler.program import Program
 from compiler.report import Report
+
+MOST_BYTES = 1 << 30  # of all files of an artifact together
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,27 @@ def write(report: Report, files: Mapping[str, bytes], out: Path) -> Artifact:
             help="give -o a folder that does not exist yet, or one you may write to",
         ) from error
     return Artifact(report=report, files=dict(files), directory=out, archive=archive)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """The files of an artifact that was written before, as a folder or as a zip.
+
+    Of a folder only those that its manifest lists, so that what a user built there stays out.
+    """
+    try:
+        if path.is_dir():
+            return {name: (path / name).read_bytes() for name in (*_earlier(path), "manifest.json")}
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            if sum(info.file_size for info in members) > MOST_BYTES:
+                raise zipfile.BadZipFile("it holds too much")
+            return {info.filename: archive.read(info) for info in members}
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(
+            "E1031",
+            f"{path.name!r} cannot be read as an artifact: {getattr(error, 'strerror', None) or error}",
+            help="give the OUT.zip or the folder OUT that `deepmetal compile -o OUT` wrote",
+        ) from error
 
 
 def _write_folder(files: Mapping[str, bytes], out: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compiler.options import CompileOptions
+from compiler.pack import formats
 from compiler.pack.artifact import Artifact, Vector, write
 from compiler.pack.command import compile_command
 from compiler.pack.languages import extra_files, language
@@ -67,6 +68,8 @@ def pack(
     }
     if listing is not None:
         files["listing.json"] = listing
+    if options.pack is not None:
+        files |= formats.folder(options.pack, files)
     repeat = {"compile": [contents.reproduce], "build": contents.build}
     if check.vectors:
         repeat["check"] = [language(options).check(options.name)]

@@ -8,13 +8,23 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import ColumnElement, exists, func, select
 
+from compiler.errors import ModelError
+from compiler.options import CompileOptions
+from compiler.pack import formats
 from compiler.report import Report
 from server import catalog, public
-from server.artifacts import ArtifactFile, attachment, read_member, report_format
+from server.artifacts import (
+    ArtifactFile,
+    attachment,
+    download_headers,
+    read_member,
+    read_members,
+    report_format,
+)
 from server.codes import NOT_READY
 from server.deps import (
     CompilationDep,
@@ -244,6 +254,27 @@ def get_report(
 def download_file(job: CompilationDep, storage: StorageDep, path: str) -> Response:
     """One file of the artifact."""
     return _member(job, storage, path).response(inline=False)
+
+
+@router.get(
+    "/{id}/packs/{format}",
+    response_class=Response,
+    responses={200: {"description": "The package.", "content": {"application/zip": {}}}},
+)
+def download_pack(
+    job: CompilationDep, storage: StorageDep, format: Annotated[str, Path(description="As in the catalogue.")]
+) -> Response:
+    """The model as a package for a build system, made of the artifact's files."""
+    artifact = artifact_of(job)
+    try:
+        formats.check(format, CompileOptions.model_validate(job.options), "format")
+        name, data = formats.package(format, read_members(storage, artifact), "format")
+    except ModelError as error:
+        status_code = 404 if error.code == formats.UNKNOWN else 409
+        raise Problem(
+            status_code, error.code, error.title, where=error.where, facts=error.facts, help=error.help
+        ) from error
+    return Response(data, media_type="application/zip", headers=download_headers(name, inline=False))
 
 
 def _member(job: Job, storage: Storage, path: str) -> ArtifactFile:

@@ -1,0 +1,1 @@
+/* Zephyr's kernel, of which the sample needs nothing but the file. */
