@@ -9,6 +9,10 @@ from compiler.options import CompileOptions
 from compiler.pack.text import plain
 
 _ENDINGS = {"onnx": ".onnx", "torch": ".pth"}
+_PLAIN = (
+    "board", "precision", "optimize", "name", "io_layout", "arena", "weights", "compiler", "opt_level", "threads",
+    "pack",
+)  # fmt: skip
 _SUFFIX = {"flash": "", "ram": "", "latency": "ms"}
 
 
@@ -24,7 +28,7 @@ def compile_command(model: str, format: str, options: CompileOptions, out: str =
         options.emit,
     ]
     default = CompileOptions.model_fields
-    for field in ("precision", "optimize", "name", "io_layout", "arena", "weights", "compiler"):
+    for field in _PLAIN:
         value = getattr(options, field)
         if value != default[field].default:
             words += ["--" + field.replace("_", "-"), str(value)]
@@ -36,7 +40,9 @@ def compile_command(model: str, format: str, options: CompileOptions, out: str =
         words += ["--budget", ",".join(limits)]
     if options.vectors != default["vectors"].default:
         words += ["--vector-count", str(options.vectors)]
-    words += ["--softmax"] * options.softmax + ["--no-run"] * (not options.run) + ["-o", out]
+    words += (
+        ["--debug"] * options.debug + ["--softmax"] * options.softmax + ["--no-run"] * (not options.run) + ["-o", out]
+    )
     return " ".join(shlex.quote(word) for word in words)
 
 

@@ -1,0 +1,47 @@
+"""The command line that repeats a compilation: the command line's own parser gives the same options back."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from compiler.catalog import with_board
+from compiler.cli import parser
+from compiler.commands.compile import options_from
+from compiler.options import CompileOptions
+from compiler.pack.command import compile_command
+
+OTHER: dict[str, object] = {
+    "target": "cortex-m7",
+    "board": "nucleo-l4r5zi",
+    "emit": "cpp",
+    "optimize": "size",
+    "name": "net",
+    "shape": {"x": (1, 3), "": (2,)},
+    "io_layout": "native",
+    "arena": "caller",
+    "weights": "incbin",
+    "compiler": "clang",
+    "opt_level": "s",
+    "debug": True,
+    "threads": 4,
+    "pack": "arduino",
+    "budget": {"flash": 65536.0, "latency": 2.5},
+    "vectors": 7,
+    "softmax": True,
+    "run": False,
+}
+
+
+def test_every_option_is_in_the_list_above() -> None:
+    """`precision` has one value so far."""
+    assert set(OTHER) | {"precision"} == set(CompileOptions.model_fields)
+
+
+@pytest.mark.parametrize("given", [{}, *({name: value} for name, value in OTHER.items())], ids=str)
+def test_the_command_gives_the_options_back(given: dict[str, object]) -> None:
+    options = with_board(CompileOptions.model_validate(given))
+    words = shlex.split(compile_command("model.onnx", "onnx", options))
+    assert words[:3] == ["deepmetal", "compile", "model.onnx"]
+    assert options_from(parser(elsewhere=False).parse_args(words[1:])) == options
