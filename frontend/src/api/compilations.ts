@@ -73,6 +73,11 @@ export function artifactUrl(id: string): string {
   return `${API}/compilations/${encodeURIComponent(id)}/artifact`
 }
 
+/** The artifact as a package for a build system, made when it is asked for. */
+export function packUrl(id: string, format: string): string {
+  return `${API}/compilations/${encodeURIComponent(id)}/packs/${encodeURIComponent(format)}`
+}
+
 export function fileUrl(id: string, path: string): string {
   return `${API}/compilations/${encodeURIComponent(id)}/files/${path.split("/").map(encodeURIComponent).join("/")}`
 }

@@ -9,22 +9,15 @@ export type Stage = NonNullable<Compilation["stage"]>
 export type CompileError = NonNullable<Compilation["error"]>
 export type CompileOptions = Schemas["CompileOptions"]
 export type Emitter = CompileOptions["emit"]
-export type Inspection = Schemas["Inspection"] & { estimate?: Estimate | null }
+export type Inspection = Schemas["Inspection"]
+export type Estimate = NonNullable<Inspection["estimate"]>
 export type InspectionJob = Schemas["InspectionPublic"]
-export type Catalog = Schemas["Catalog"] & { packs?: Pack[] }
+export type Catalog = Schemas["Catalog"]
 export type Health = Schemas["Health"]
 export type Sample = Catalog["samples"][number]
 export type Target = Catalog["targets"][number]
 export type Board = Catalog["boards"][number]
-export interface Pack {
-  name: string
-  title: string
-  description: string
-}
-export interface Estimate {
-  weights: number
-  arena: number
-}
+export type Pack = Catalog["packs"][number]
 
 export type Report = Schemas["Report"]
 export type ReportLayer = Report["layers"][number]

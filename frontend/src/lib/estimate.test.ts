@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { likely, tally } from "./estimate"
 
-const estimate = { weights: 100, arena: 50 }
+const estimate = { target: "cortex-m4", weights: 100, arena: 50 }
 
 it("is certain only of what does not fit", () => {
   expect(likely(estimate, { flash: 200, ram: 64 })).toBe("likely")

@@ -40,12 +40,12 @@ export function Note({ kind, children }: { kind: Likely; children: React.ReactNo
 }
 
 /** What the estimates rest on, once for all cards. */
-export function EstimateSummary({ estimate }: { estimate: Estimate | null }) {
-  if (!estimate) return null
+export function EstimateSummary({ estimate, reason }: { estimate: Estimate | null; reason: string }) {
+  if (!estimate) return reason ? <p className={classes.estimateSummary}>No estimate before compiling: {reason}</p> : null
   return (
-    <p className={classes.estimateSummary}>
-      <strong>Estimate before compiling:</strong> {bytes(estimate.weights)} of flash for weights, and code on top;{" "}
-      {bytes(estimate.arena)} of RAM for the arena, and stack on top.
+    <p className={classes.estimateSummary} title={`Weights as they are laid out for ${estimate.target}; other targets may differ a little.`}>
+      <strong>Estimate before compiling:</strong> {bytes(estimate.weights)} of flash for weights, with the code still to come;{" "}
+      {bytes(estimate.arena)} of RAM for the arena, with the stack still to come.
     </p>
   )
 }

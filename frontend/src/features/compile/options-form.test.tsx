@@ -16,7 +16,7 @@ const catalog = {
     { name: "disco", title: "Disco board", vendor: "ST", target: "cortex-m4", clock_mhz: 80, flash: 1000, ram: 100, ram_largest: 100, verified: true },
     { name: "tiny", title: "Tiny board", vendor: "ACME", target: "cortex-m4", clock_mhz: 8, flash: 10, ram: 10, ram_largest: 10, verified: false },
   ],
-  packs: [{ name: "arduino", title: "Arduino library", description: "" }],
+  packs: [{ name: "arduino", title: "Arduino library", description: "", targets: { c: ["cortex-m4"], cpp: ["cortex-m4"] } }],
   emitters: ["c", "cpp", "llvm"].map(choice),
   precisions: [choice("float32")],
   optimize: ["balanced", "speed", "size", "ram"].map(choice),
@@ -34,7 +34,7 @@ function Form({ estimate = null }: { estimate?: Estimate | null }) {
     plan = next
     setState(next)
   }
-  return <OptionsForm plan={state} onChange={change} catalog={catalog} estimate={estimate} />
+  return <OptionsForm plan={state} onChange={change} catalog={catalog} estimate={estimate} noEstimate="" />
 }
 
 it("starts with defaults that need no click", () => {
@@ -99,9 +99,9 @@ it("finds a board, which brings its target, and leaves it again", async () => {
 })
 
 it("says before compiling how many boards have room", () => {
-  show(<Form estimate={{ weights: 500, arena: 50 }} />)
+  show(<Form estimate={{ target: "cortex-m4", weights: 500, arena: 50 }} />)
   screen.getByText("room on 1 of 2 boards")
-  screen.getByText(/500 B of flash for weights, and code on top/)
+  screen.getByText(/500 B of flash for weights, with the code still to come/)
 })
 
 it("asks for what the compiler's schema describes", async () => {
@@ -114,6 +114,8 @@ it("asks for what the compiler's schema describes", async () => {
   await user.type(threads, "4")
   await user.selectOptions(screen.getByRole("combobox", { name: "Package for a build system" }), "arduino")
   expect(requestOf(plan)).toEqual({ target: "cortex-m4", opt_level: "3", threads: 4, pack: "arduino" })
+  await user.click(screen.getByRole("checkbox", { name: /LLVM/ }))
+  screen.getByText("Not there for all of the targets and languages")
   await user.type(threads, "00")
   screen.getByText("A whole number from 1 to 64")
   expect(plan.threads).toBe(1)

@@ -6,9 +6,10 @@ import { EstimateSummary } from "./estimate-note"
 import classes from "./new-compile.module.css"
 import { SchemaFields } from "./schema-fields"
 import { TargetCards } from "./target-cards"
-import type { Board, Catalog, Emitter, Estimate } from "@/api/types"
+import type { Board, Catalog, Emitter, Estimate, Pack } from "@/api/types"
 import { CheckCards, ChoiceCards } from "@/components/choice"
 import { languageTitle } from "@/lib/languages"
+import { isMadeFor } from "@/lib/packs"
 import type { Plan } from "@/lib/plan"
 import { fieldsOf } from "@/lib/schema"
 
@@ -17,6 +18,8 @@ interface Props {
   onChange: (plan: Plan) => void
   catalog: Catalog | undefined
   estimate: Estimate | null
+  /** Why there is no estimate. */
+  noEstimate: string
 }
 
 /** Options with a control of their own; the compiler describes the others. */
@@ -25,7 +28,7 @@ const OWN = ["target", "board", "emit", "precision", "optimize", "name", "shape"
 const NO_BOARDS: Board[] = []
 
 /** Every option has a default that is fine; what few people touch is folded away. */
-export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
+export function OptionsForm({ plan, onChange, catalog, estimate, noEstimate }: Props) {
   const set = <K extends keyof Plan>(key: K, value: Plan[K]) => onChange({ ...plan, [key]: value })
   const fields = useMemo(() => fieldsOf(catalog?.options, OWN), [catalog?.options])
   const targets = catalog?.targets ?? []
@@ -34,7 +37,7 @@ export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
     <>
       <section className={classes.section} aria-labelledby="targets-title">
         <h2 id="targets-title">Targets</h2>
-        <EstimateSummary estimate={estimate} />
+        <EstimateSummary estimate={estimate} reason={noEstimate} />
         {plan.board === null && (
           <TargetCards
             targets={targets}
@@ -81,13 +84,7 @@ export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
           spellCheck={false}
           maxLength={31}
         />
-        <NativeSelect
-          label="Package for a build system"
-          description={catalog?.packs?.find(({ name }) => name === plan.pack)?.description ?? "Beside the plain zip; any other can be had later"}
-          value={plan.pack ?? ""}
-          onChange={(event) => set("pack", event.currentTarget.value || null)}
-          data={[{ value: "", label: "none" }, ...(catalog?.packs ?? []).map(({ name, title }) => ({ value: name, label: title }))]}
-        />
+        <PackSelect packs={catalog?.packs ?? []} plan={plan} onChange={(pack) => set("pack", pack)} />
       </div>
       <details className={classes.advanced}>
         <summary>Advanced</summary>
@@ -99,6 +96,22 @@ export function OptionsForm({ plan, onChange, catalog, estimate }: Props) {
         </div>
       </details>
     </>
+  )
+}
+
+/** A format that cannot be made for all of the compilations is not offered. */
+function PackSelect({ packs, plan, onChange }: { packs: readonly Pack[]; plan: Plan; onChange: (pack: string | null) => void }) {
+  const chosen = packs.find(({ name }) => name === plan.pack)
+  const possible = packs.map((pack) => ({ value: pack.name, label: pack.title, disabled: !isMadeFor(pack, plan.target, plan.emit) }))
+  return (
+    <NativeSelect
+      label="Package for a build system"
+      description={chosen?.description ?? "Goes into the zip; every other can be downloaded later"}
+      value={plan.pack ?? ""}
+      error={chosen && !isMadeFor(chosen, plan.target, plan.emit) ? "Not there for all of the targets and languages" : null}
+      onChange={(event) => onChange(event.currentTarget.value || null)}
+      data={[{ value: "", label: "none" }, ...possible]}
+    />
   )
 }
 

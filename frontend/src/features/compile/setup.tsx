@@ -82,7 +82,7 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
             {asked.length > 0 && (
               <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} check={phase.check} />
             )}
-            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} estimate={inspection.estimate ?? null} />
+            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} estimate={inspection.estimate} noEstimate={inspection.no_estimate} />
             {submit.isError && (
               <Problem error={asError(submit.error)}>
                 {asError(submit.error).code && <ErrorLink code={asError(submit.error).code} />}

@@ -151,7 +151,7 @@ function Validation({ summary }: { summary: Summary | null }) {
     <Outcome passed={summary.validation_passed}>
       {summary.validation_passed ? <CheckIcon size={13} /> : <CrossIcon size={13} />}
       <span className="visually-hidden">{summary.validation_passed ? "passed, " : "failed, "}</span>
-      {scientific(summary.max_abs_error)}
+      <span className={classes.baseline}>{scientific(summary.max_abs_error)}</span>
     </Outcome>
   )
 }

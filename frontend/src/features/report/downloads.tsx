@@ -1,17 +1,22 @@
 import { Button } from "@mantine/core"
+import { useQuery } from "@tanstack/react-query"
 import classes from "./report.module.css"
 import { useFiles } from "./use-files"
-import { artifactUrl, fileUrl } from "@/api/compilations"
+import { catalogQuery } from "@/api/catalog"
+import { artifactUrl, fileUrl, packUrl } from "@/api/compilations"
 import type { Compilation } from "@/api/types"
 import { Command } from "@/components/command"
 import { DownloadIcon } from "@/components/icons"
 import { asError, Problem } from "@/components/problem"
 import { Bytes } from "@/components/quantity"
 import { chosen, cliText, curlText, withDefaults } from "@/lib/options"
+import { isMadeFor } from "@/lib/packs"
 
 /** Everything there is to take home, and how to make it again. */
 export function Downloads({ job }: { job: Compilation }) {
   const files = useFiles(job.id)
+  const catalog = useQuery(catalogQuery)
+  const packs = catalog.data?.packs.filter((pack) => isMadeFor(pack, [job.target], [job.emit])) ?? []
   const options = withDefaults(job.options)
   const origin = window.location.origin
   return (
@@ -23,6 +28,21 @@ export function Downloads({ job }: { job: Compilation }) {
         <Button component="a" href={artifactUrl(job.id)} download leftSection={<DownloadIcon />}>
           Download the zip
         </Button>
+        {packs.length > 0 && (
+          <details className={classes.details}>
+            <summary>For a build system ({packs.length})</summary>
+            <ul className={classes.packs}>
+              {packs.map((pack) => (
+                <li key={pack.name}>
+                  <Button component="a" href={packUrl(job.id, pack.name)} download variant="default" size="compact-sm" leftSection={<DownloadIcon />}>
+                    {pack.title}
+                  </Button>
+                  <p className="muted">{pack.description}</p>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
         <details className={classes.details}>
           <summary>Single files{files.data ? ` (${files.data.length})` : ""}</summary>
           {files.isError && <Problem error={asError(files.error)} />}
