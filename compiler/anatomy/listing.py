@@ -2,7 +2,7 @@
 
 The code is that of the very object in the zip. Source lines come from a second compilation of the same source with
 line tables; they are given only when its machine code is the same to the byte, so a line is never wrong. Executions
-(and cycles) are those of the first vector, where the emulator counted.
+and cycles are those of the first vector, where the emulator counted; cycles are estimates without waits for flash.
 
     {"schema", "object", "source", "lines": whether there are source lines, "disassembler",
      "functions": [{"name", "layers": [indices], "source": {"file", "first", "last"} | null, "left_out",
@@ -59,8 +59,12 @@ def listing(
     options: CompileOptions,
     sources: Mapping[str, bytes],
     measured: Measurement | None,
+    cycles: Mapping[int, int] | None = None,
 ) -> bytes | None:
-    """The file's bytes; None when no disassembler for the target is installed."""
+    """The file's bytes; None when no disassembler for the target is installed.
+
+    `cycles` are those of all executions of an instruction, by address in the harness.
+    """
     tool = disassembler(built.target)
     if tool is None:
         return None
@@ -69,7 +73,7 @@ def listing(
     twin = _with_lines(program, built, options)
     functions = _functions(built.workdir, twin or built.object_path, tool, source if twin else "", wanted)
     placed = definitions(sources[source].decode(), list(wanted))
-    counted = _Counts.of(built, measured)
+    counted = _Counts.of(built, measured, cycles)
     room = MOST_OF_ALL
     entries = []
     for function in functions:
@@ -152,8 +156,10 @@ def _with_lines(program: Program, built: Build, options: CompileOptions) -> str 
     """The object compiled once more, with line tables; None when its machine code is not that of the first."""
     path = f"lines/{program.name}.o"
     compiler = select(built.target, options.compiler)
+    usual = {*compiler.flags(options), *compiler.cpp_flags(options)}
+    flags = (*(flag for flag in built.flags if flag not in usual), LINE_TABLES)
     try:
-        build_object(program.name, built.target, compiler, options, path, built.workdir, (LINE_TABLES,))
+        build_object(program.name, built.target, compiler, options, path, built.workdir, flags)
     except (ToolError, CompilerBug):
         return None  # out of time or memory: the listing has no lines then
     same = _loaded(built.workdir / path) == _loaded(built.workdir / built.object_path)
@@ -172,32 +178,35 @@ def _loaded(path: Path) -> list[tuple[str, int, bytes]]:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Executions by function and offset into it, taken from the program that ran."""
+    """Executions and cycles by function and offset into it, taken from the program that ran."""
 
     places: Mapping[str, Symbol]  # the functions as they are linked
     executions: Mapping[int, int]
+    cycles: Mapping[int, int] | None
 
     @classmethod
-    def of(cls, built: Build, measured: Measurement | None) -> _Counts:
+    def of(cls, built: Build, measured: Measurement | None, cycles: Mapping[int, int] | None) -> _Counts:
         if measured is None or built.harness is None or not measured.executions:
-            return cls({}, {})
+            return cls({}, {}, None)
         symbols, _ = read_symbols(built.harness)
-        return cls({s.name: s for s in symbols if s.kind == "function"}, measured.executions)
+        return cls({s.name: s for s in symbols if s.kind == "function"}, measured.executions, cycles)
 
-    def executed(self, function: Function, offset: int) -> int | None:
+    def at(self, function: Function, offset: int) -> tuple[int | None, int | None]:
         """None where nothing was counted, or where the linker changed the function (RISC-V shortens calls)."""
         place = self.places.get(function.name)
         if place is None or place.size != function.size:
-            return None
-        return self.executions.get(place.address + offset, 0)
+            return None, None
+        address = place.address + offset
+        return self.executions.get(address, 0), None if self.cycles is None else self.cycles.get(address, 0)
 
 
 def _entry(function: Function, instruction: Instruction, counts: _Counts) -> dict[str, object]:
     offset = instruction.offset - function.offset
+    executed, cycles = (None, None) if instruction.is_data else counts.at(function, offset)
     return {
         "offset": offset,
         "text": within(instruction.text, function.offset, function.size),
         "line": None if instruction.is_data else instruction.line,
-        "executed": None if instruction.is_data else counts.executed(function, offset),
-        "cycles": None,
+        "executed": executed,
+        "cycles": cycles,
     }

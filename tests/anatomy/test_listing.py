@@ -19,6 +19,7 @@ from compiler.emulator.build import Build
 from compiler.emulator.measure import Measurement, measure
 from compiler.options import CompileOptions
 from compiler.targets import target
+from compiler.timing import time_run
 from tests.emulator import tiny
 from tests.emulator.test_measure import VECTORS
 
@@ -58,6 +59,17 @@ def test_executions_are_those_of_the_run(ran: tuple[Build, Measurement]) -> None
     assert sum(counts.values()) == measured.instructions
     mul = [i for i in functions["scale"]["instructions"] if i["text"].startswith("vmul.f32")]
     assert sum(i["executed"] for i in mul) == tiny.SIZE
+
+
+def test_cycles_stand_beside_the_executions(ran: tuple[Build, Measurement]) -> None:
+    built, measured = ran
+    timing = time_run(built, measured, target("cortex-m4"))
+    assert timing is not None
+    data = listing(tiny.program(), built, CompileOptions(), tiny.sources(), measured, timing.addresses)
+    assert data is not None
+    rows = [i for f in json.loads(data)["functions"] for i in f["instructions"] if i["executed"] is not None]
+    assert sum(i["cycles"] for i in rows) == sum(timing.addresses.values())
+    assert all((i["executed"] == 0) <= (i["cycles"] == 0) for i in rows)
 
 
 def test_lines_point_at_the_statement(ran: tuple[Build, Measurement]) -> None:
