@@ -126,7 +126,7 @@ def compile_model(
                 sources=sources,
                 objects={built.object_path: built.object, built.library_path: built.library},
                 vectors=_self_check(program, source, drawn, checked),
-                listing=listing(program, built, options, sources, measured),
+                listing=listing(program, built, options, sources, measured, timing.addresses if timing else None),
             )
     report = report.model_copy(update={"timings": dict(trace.seconds)})
     if checked is not None and not checked.passed:
