@@ -56,6 +56,13 @@ from compiler.vectors import draw_vectors, load_vectors
 __all__ = ["compile_model", "inspect_model"]
 
 
+def lower_model(path: Path, options: CompileOptions) -> Program:
+    """The kernels and the plan of a model, as `compile_model` would print them."""
+    source = load(path, options, None)
+    graph = optimize(source.graph, native_io=options.io_layout == "native").graph
+    return lower(graph, targets.target(options.target).abilities, options.optimize, options.name)
+
+
 def compile_model(
     path: Path,
     options: CompileOptions,

@@ -90,7 +90,9 @@ def load_vectors(path: Path, inputs: Sequence[Input], *, most: int = 1000) -> li
 
     An array may leave out the model's own batch axis when that is 1. Everything wrong with the file is one error.
     """
-    stored = _read(path)
+    stored = read_arrays(path, BAD_VECTORS, "the test vectors")
+    if "" in stored and len(inputs) == 1:
+        stored = {inputs[0].name: stored[""]}
     held = ", ".join(sorted(stored)) or "nothing"
     problems: dict[str, str] = {}
     columns: dict[str, Array] = {}
@@ -120,12 +122,17 @@ def load_vectors(path: Path, inputs: Sequence[Input], *, most: int = 1000) -> li
     return [{name: column[k] for name, column in columns.items()} for k in range(count)]
 
 
-def _read(path: Path) -> dict[str, Array]:
-    """All arrays of the file; nothing in it is ever unpickled."""
+def read_arrays(path: Path, code: str, what: str) -> dict[str, Array]:
+    """All arrays of an NPZ file; the one of an NPY file has no name. Nothing is ever unpickled.
+
+    `code` and `what` ("the test vectors") are those of the error for a file that cannot be read.
+    """
     try:
+        if not zipfile.is_zipfile(path):
+            return {"": _array(path)}
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_FILE:
-                raise ModelError(BAD_VECTORS, f"the test vectors are larger than {LARGEST_FILE} bytes", path.name)
+                raise ModelError(code, f"{what} are larger than {LARGEST_FILE} bytes", path.name)
         with np.load(path, allow_pickle=False) as stored:
             loaded: dict[str, Any] = {name: stored[name] for name in stored.files}
         if other := [name for name, value in loaded.items() if not isinstance(value, np.ndarray)]:
@@ -133,8 +140,8 @@ def _read(path: Path) -> dict[str, Array]:
         return loaded
     except _BROKEN as error:
         raise ModelError(
-            BAD_VECTORS,
-            "the test vectors cannot be read",
+            code,
+            f"{what} cannot be read",
             path.name,
             {
                 "reason": str(error).splitlines()[0].replace(str(path), path.name)
@@ -143,3 +150,15 @@ def _read(path: Path) -> dict[str, Array]:
             },
             help="save them with numpy.savez(file, input_name=array)",
         ) from error
+
+
+def _array(path: Path) -> Array:
+    with path.open("rb") as file:
+        if file.seek(0, 2) > LARGEST_FILE:
+            raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
+        file.seek(0)
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError("it is neither an NPZ nor an NPY file")
+        file.seek(0)
+        loaded: Array = np.load(file, allow_pickle=False)
+    return loaded
