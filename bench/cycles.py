@@ -32,8 +32,8 @@ FLASH = {
     # STM32L4R5 at 120 MHz, all but the option word from ST's drivers. Five wait states: stm32l4xx_ll_utils.c, scale 1.
     # "Single bank with 128-bits data or two banks with 64-bits data": stm32l4xx_hal_flash.h, OB_USER_DBANK; two banks
     # as delivered: FLASH_OPTR is 0xFFEFF8AA, bit 22 is DBANK (stm32l4r5xx.h). 32 cache lines of 4*64 bits for code, 8
-    # for data: stm32l4xx_hal_flash.c. Zephyr's soc.c for STM32L4 turns caches and prefetch on; mbed OS may leave prefetch
-    # off, which changes these figures by less than 0.2 %.
+    # for data: stm32l4xx_hal_flash.c. Zephyr's soc.c for STM32L4 turns caches and prefetch on; mbed OS may leave
+    # prefetch off, which changes its figures by less than 0.2 %.
     "stm32l4r5": FlashTiming(wait_states=5, line_bytes=8, prefetch=True, icache_bytes=1024, dcache_bytes=256),
 }
 
