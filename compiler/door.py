@@ -28,7 +28,7 @@ from compiler.report import Report
 if TYPE_CHECKING:
     from compiler.jit import Jitted
 
-INPUTS_DO_NOT_FIT = "E1030"
+INPUTS_DO_NOT_FIT = "E1041"
 Inputs = Mapping[str, Any] | Sequence[Any] | Array
 Outputs = dict[str, Array] | list[Array] | Array
 

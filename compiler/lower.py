@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,10 +15,11 @@ import numpy as np
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.text import op_text
 from compiler.graph.types import Array, is_fill
-from compiler.kernels.base import Schedule, Situation, candidates
+from compiler.kernels.base import Overlap, Schedule, Situation, candidates
 from compiler.loop import verify
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import U8, Buffer, Function, type_of
+from compiler.loop.parallel import parallelize
 from compiler.memory.lifetimes import Liveness, liveness
 from compiler.memory.order import reorder
 from compiler.memory.planner import Plan, plan
@@ -30,22 +31,39 @@ _MAX_NAME = 40
 
 
 def lower(
-    graph: Graph, features: frozenset[str] = frozenset(), objective: str = "balanced", name: str = "model"
+    graph: Graph,
+    features: frozenset[str] = frozenset(),
+    objective: str = "balanced",
+    name: str = "model",
+    threads: int = 1,
 ) -> Program:
     """The whole of code generation short of printing. `name` becomes the prefix of every public symbol."""
     situation = Situation(graph, features, objective)
     schedules = {n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"}
+    if threads > 1:
+        schedules = {name: unordered(s) for name, s in schedules.items()}
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
-    program = lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name)
+    program = lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name, threads)
     return replace(program, features=features)
 
 
 def lower_planned(
-    graph: Graph, schedules: Mapping[str, Schedule], live: Liveness, where: Plan, name: str = "model"
+    graph: Graph,
+    schedules: Mapping[str, Schedule],
+    live: Liveness,
+    where: Plan,
+    name: str = "model",
+    threads: int = 1,
 ) -> Program:
     """The kernels for schedules and a memory plan that are given."""
-    return _Lowering(graph, schedules, live, where).program(name)
+    return _Lowering(graph, schedules, live, where, threads).program(name)
+
+
+def unordered(schedule: Schedule) -> Schedule:
+    """The schedule without the overlaps that rely on the order in which a kernel walks through memory."""
+    overlap = {i: Overlap(exact=o.exact) for i, o in schedule.overlap.items()}
+    return replace(schedule, overlap=overlap, backward=None)
 
 
 @dataclass(frozen=True)
@@ -72,8 +90,10 @@ class _Operands:
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, schedules: Mapping[str, Schedule], live: Liveness, where: Plan) -> None:
-        self.graph, self.schedules, self.live, self.plan = graph, schedules, live, where
+    def __init__(
+        self, graph: Graph, schedules: Mapping[str, Schedule], live: Liveness, where: Plan, threads: int
+    ) -> None:
+        self.graph, self.schedules, self.live, self.plan, self.threads = graph, schedules, live, where, threads
         self.constants: dict[str, Array] = {}
         self.by_content: dict[str, str] = {}
         self.functions: dict[tuple[object, ...], Function] = {}
@@ -152,6 +172,8 @@ class _Lowering:
             lowering = schedule.backward
         lowering(k, *operands.views)
         function = k.function("", operands.buffers, (_doc(node),))
+        if self.threads > 1:
+            function = parallelize(function, _same_place(operands.arguments))
         return _Lowered(self._shared(function, node), tuple(operands.arguments), tuple(new))
 
     def _runs_backward(self, node: Node, schedule: Schedule) -> bool:
@@ -207,6 +229,16 @@ class _Lowering:
         users = self.users[f.name]
         shown = ", ".join(users[:6]) + (f" and {len(users) - 6} more" if len(users) > 6 else "")
         return replace(f, doc=(*f.doc, f"layer{'s' if len(users) > 1 else ''}: {shown}"))
+
+
+def _same_place(arguments: Sequence[Argument]) -> dict[str, str]:
+    """Parameters that share their memory with an earlier one; plans for threads have no other overlaps."""
+    first: dict[int, str] = {}
+    same: dict[str, str] = {}
+    for a in arguments:
+        if a.slot is not None and a.slot.size and first.setdefault(a.slot.offset, a.param) != a.param:
+            same[a.param] = first[a.slot.offset]
+    return same
 
 
 def _unused(base: str, taken: set[str], separator: str) -> str:

@@ -213,4 +213,4 @@ def power(x: Expr, y: Expr) -> Expr:
 
 
 def sigmoid(x: Expr) -> Expr:
-    return const(1.0, F32) / (exp(-x) + 1.0)
+    return const(1.0, x.type) / (exp(-x) + 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.graph.types import Array
 from compiler.loop import math
-from compiler.loop.nodes import F32, Expr, Unary, const, maximum, minimum, select
+from compiler.loop.nodes import Expr, Unary, const, maximum, minimum, select
 from compiler.ops.base import Reader
 from compiler.ops.elementwise import Elementwise
 
@@ -297,7 +297,7 @@ class Reciprocal(Elementwise):
     onnx = ("Reciprocal",)
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return const(1.0, F32) / x[0]
+        return const(1.0, x[0].type) / x[0]
 
     def reference(self, x: Array) -> Array:
         return np.float32(1) / x

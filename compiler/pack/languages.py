@@ -11,7 +11,7 @@ from compiler.report import Toolchain
 
 @dataclass(frozen=True)
 class Language:
-    """`host` builds the source and the self-check on this computer; `{name}` stands for the model's prefix."""
+    """`host` builds the source and the self-check on this computer, with `{name}` for the model's prefix."""
 
     title: str
     ending: str
@@ -21,9 +21,10 @@ class Language:
     def source(self, name: str) -> str:
         return f"src/{name}{self.ending}"
 
-    def check(self, name: str) -> str:
+    def check(self, options: CompileOptions) -> str:
         """One line that builds and runs the self-check in the artifact's folder."""
-        return self.host.format(name=name) + " && ./selfcheck"
+        threads = " -fopenmp" if options.threads > 1 else ""
+        return self.host.format(name=options.name, threads=threads) + " && ./selfcheck"
 
 
 def language(options: CompileOptions) -> Language:
@@ -89,14 +90,14 @@ LANGUAGES: Mapping[str, Language] = {
     "c": Language(
         "plain C",
         ".c",
-        f"gcc -std=c99 -O2 {_SELFCHECK} src/{{name}}.c test/selfcheck.c -o selfcheck",
+        f"gcc -std=c99 -O2{{threads}} {_SELFCHECK} src/{{name}}.c test/selfcheck.c -o selfcheck",
         _compile(".c"),
     ),
     "cpp": Language(
         "C++17",
         ".cpp",
-        f"g++ -std=c++17 -O2 {_SELFCHECK} -c src/{{name}}.cpp -o {{name}}_host.o"
-        f" && gcc -std=c99 {_SELFCHECK} test/selfcheck.c {{name}}_host.o -o selfcheck",
+        f"g++ -std=c++17 -O2{{threads}} {_SELFCHECK} -c src/{{name}}.cpp -o {{name}}_host.o"
+        f" && gcc -std=c99{{threads}} {_SELFCHECK} test/selfcheck.c {{name}}_host.o -o selfcheck",
         _compile(".cpp"),
     ),
     "llvm": Language(

@@ -72,6 +72,6 @@ def pack(
         files |= formats.folder(options.pack, files)
     repeat = {"compile": [contents.reproduce], "build": contents.build}
     if check.vectors:
-        repeat["check"] = [language(options).check(options.name)]
+        repeat["check"] = [language(options).check(options)]
     files["manifest.json"] = manifest(quiet, files, repeat)
     return write(report, files, out)

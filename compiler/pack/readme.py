@@ -63,6 +63,7 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         language=language(options),
         emit=options.emit,
         debug=options.debug and options.emit != "llvm",
+        threads=options.threads,
         usage=list(_usage(options, tensors)),
         cpp_usage=list(_cpp_usage(options, tensors)) if options.emit == "cpp" else [],
         example=contents.example,
@@ -80,7 +81,7 @@ def readme(report: Report, options: CompileOptions, contents: Contents) -> str:
         tolerance=max((tolerance(t.dtype) for t in report.model.outputs), default=0.0),
         validation=report.validation,
         reproduce=contents.reproduce,
-        check=language(options).check(options.name),
+        check=language(options).check(options),
         compiler=f"{report.toolchain.compiler} {report.toolchain.compiler_version}",
     )
 
@@ -93,6 +94,7 @@ def cmake(options: CompileOptions, contents: Contents) -> str:
         emit=options.emit,
         source=language(options).source(options.name),
         debug=options.debug,
+        threads=options.threads,
         weights_file=contents.weights_file,
         vectors=contents.vectors,
         example=contents.example,

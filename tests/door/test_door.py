@@ -109,7 +109,7 @@ def test_one_array_for_a_model_with_one_input(tmp_path: Path) -> None:
 def test_inputs_that_do_not_fit(compiled: deepmetal.Compiled, wrong: object, facts: dict[str, str]) -> None:
     with pytest.raises(deepmetal.ModelError) as caught:
         compiled.run(wrong)  # type: ignore[arg-type]
-    assert caught.value.code == "E1030"
+    assert caught.value.code == "E1041"
     assert caught.value.facts == facts
 
 
