@@ -29,6 +29,8 @@ class Llvm:
 
     Write triples with four parts: `thumbv7em-none-eabihf` reads `none` as the vendor and loses the hard-float ABI.
     `features`, `abi` and `code_model` are what code generation is given beside them; empty ones are LLVM's defaults.
+    `ordered_for` names another processor and features for our own objects, where LLVM orders instructions better for
+    that one; the features must leave the same instruction set.
     """
 
     triple: str
@@ -36,6 +38,7 @@ class Llvm:
     features: tuple[str, ...] = ()
     abi: str = ""  # RISC-V: ilp32, ilp32f, lp64d
     code_model: str = ""  # "medium": code and data lie anywhere, within 2 GiB of each other
+    ordered_for: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)

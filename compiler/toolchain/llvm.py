@@ -41,10 +41,11 @@ def compile_ll(source: str, output: str, target: Target, options: CompileOptions
 def job_for(target: Target, options: CompileOptions) -> dict[str, Any]:
     """What decides the object's bytes beside the module. Firmware lies at fixed addresses, host code anywhere."""
     level = "0" if options.debug else LEVELS[options.optimize]
+    cpu, features = target.llvm.ordered_for or (target.llvm.cpu, target.llvm.features)
     return {
         "triple": target.llvm.triple,
-        "cpu": target.llvm.cpu,
-        "features": ",".join(target.llvm.features),
+        "cpu": cpu,
+        "features": ",".join(features),
         "abi": target.llvm.abi,
         "level": level if options.opt_level == "auto" else options.opt_level,
         "relocation": "static" if target.memory else "pic",
