@@ -16,13 +16,14 @@ from compiler.passes.order import optimize
 # Somebody waits for an inspection: a model of this size is planned in seconds.
 MOST_WEIGHTS = 16 * 1024 * 1024
 MOST_NODES = 400
+TOO_LARGE = "the model is too large to plan it while you wait"
 
 
 def estimate(graph: Graph, options: CompileOptions) -> tuple[Estimate | None, str]:
     """The estimate, or None and why there is none."""
     size = sum(array.nbytes for array in graph.constants.values())
     if size > MOST_WEIGHTS or len(graph.nodes) > MOST_NODES:
-        return None, "the model is too large to plan it while you wait"
+        return None, TOO_LARGE
     target = targets.target(options.target)
     try:
         program = lower(optimize(graph).graph, target.abilities, options.optimize)

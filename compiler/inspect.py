@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.errors import ModelError
-from compiler.estimate import estimate
+from compiler.estimate import MOST_WEIGHTS, TOO_LARGE, estimate
 from compiler.graph.graph import Value
 from compiler.importers.detect import require_supported
-from compiler.importers.onnx import analyse, read
-from compiler.inspection import Inspection, OpenTensor, OperatorCount, Unsupported
+from compiler.importers.onnx import analyse, import_onnx, read
+from compiler.inspection import Estimate, Inspection, OpenTensor, OperatorCount, Unsupported
 from compiler.options import CompileOptions
 from compiler.source import file_sha256, only_shape
 
+if TYPE_CHECKING:
+    from compiler.importers.torch import TorchInspection
+
 CANNOT = "the model cannot be compiled as it is"
-SLOW = "a PyTorch model is planned once it is exported, which takes longer than an inspection may"
+SLOW = "a layer of the model is known to the planner only once PyTorch has exported it, which takes seconds"
 
 
 def inspect_model(path: Path, options: CompileOptions, *, display_name: str | None = None) -> Inspection:
@@ -67,6 +71,8 @@ def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
         problems.append(Unsupported(node="input", op="shape", code=error.code, reason=error.title, help=error.help))
         found = inspect_torch(path, None, name=label)
     known: list[int | None] = list(found.shape or found.proposal or ())
+    compilable = found.shape is not None and not problems
+    needs, why_not = _torch_needs(path, found, options, label) if compilable else (None, CANNOT)
     return Inspection(
         name=Path(label).stem,
         format="torch",
@@ -79,6 +85,24 @@ def _torch(path: Path, options: CompileOptions, label: str) -> Inspection:
         macs=found.macs,
         unsupported=problems,
         shape_needed={} if found.shape else {INPUT: known},
-        compilable=found.shape is not None and not problems,
-        no_estimate=SLOW if found.shape is not None and not problems else CANNOT,
+        compilable=compilable,
+        estimate=needs,
+        no_estimate=why_not,
     )
+
+
+def _torch_needs(
+    path: Path, found: TorchInspection, options: CompileOptions, label: str
+) -> tuple[Estimate | None, str]:
+    """The estimate for models of plain layers, without PyTorch."""
+    from compiler.importers.torch import open_model
+    from compiler.importers.torch_sketch import sketch
+
+    if 4 * found.parameters > MOST_WEIGHTS:
+        return None, TOO_LARGE
+    try:
+        opened = open_model(path, label)
+        model = sketch(opened.layers, opened.tensors, found.shape or ())
+        return (None, SLOW) if model is None else estimate(import_onnx(model, {}, "model"), options)
+    except ModelError as error:
+        return None, error.title

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +70,13 @@ def test_a_failure_to_plan_does_not_hide_the_inspection(tmp_path: Path, monkeypa
     assert "planning failed (KeyError)" in found.no_estimate
 
 
-def test_a_torch_model_says_why_there_is_none() -> None:
-    found = inspect_model(SAMPLE, CompileOptions())
-    assert found.compilable
-    assert found.estimate is None
-    assert "PyTorch" in found.no_estimate
+def test_a_sample_is_estimated_without_torch() -> None:
+    """28 x 28 pixels, 109,386 weights."""
+    code = (
+        "import sys; from pathlib import Path; from compiler.inspect import inspect_model; "
+        "from compiler.options import CompileOptions; "
+        f"found = inspect_model(Path({str(SAMPLE)!r}), CompileOptions()); "
+        "print(found.estimate.weights, found.estimate.arena, 'torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert said.stdout.split() == ["437544", "3648", "False"]
