@@ -5,7 +5,9 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from compiler.pack import summary
+from compiler.pack.map_svg import kinds, largest_symbols, map_svg
 from compiler.pack.memory_svg import memory_svg, overlapping, peak_step
+from compiler.pack.mix import layer_mixes, total_mix, used
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import Report
@@ -20,11 +22,17 @@ def report_html(report: Report) -> str:
         verdict=verdict(report),
         totals=summary.totals(report),
         rows=summary.shares(report),
-        share_of="instructions" if summary.measured(report) else "MACs",
+        share_of=summary.share_of(report),
         peak=names[peak] if peak >= 0 else "the inputs",
         peak_bytes=peak_bytes,
         overlapping=overlapping(report.memory),
         drawing=Markup(memory_svg(report.memory, names)),
+        mixes=layer_mixes(report),
+        classes=used(report),
+        total_mix=total_mix(report),
+        map=Markup(map_svg(report)),
+        kinds=kinds(report),
+        symbols=largest_symbols(report.sections),
         worst=worst_layers(report),
         fitting=summary.fitting(report),
         options=summary.options(report),

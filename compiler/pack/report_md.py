@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler.pack import summary
+from compiler.pack.mix import total_mix
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import Report
@@ -27,9 +28,10 @@ def _render(report: Report, most: int) -> str:
         verdict=verdict(report),
         totals=summary.totals(report),
         rows=rows if len(rows) <= most else summary.heaviest(rows, most),
-        share_of="instructions" if summary.measured(report) else "MACs",
+        share_of=summary.share_of(report),
         passes=report.passes[:most],
         notes=report.notes[:most],
+        total_mix=total_mix(report),
         worst=worst_layers(report),
         boards=report.boards[:most],
         fitting=summary.fitting(report),

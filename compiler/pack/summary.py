@@ -90,8 +90,9 @@ class Share:
 
 
 def shares(report: Report) -> list[Share]:
-    """Every layer in order; the share is of instructions where they were measured, else of MACs."""
-    weights = [layer.instructions if measured(report) else layer.macs for layer in report.layers]
+    """Every layer in order, with its share of what `share_of` says."""
+    field = share_of(report)
+    weights = [getattr(layer, field.lower()) for layer in report.layers]
     whole = sum(w or 0 for w in weights)
     return [
         Share(i, layer, w or 0, percent(w, whole))
@@ -99,8 +100,12 @@ def shares(report: Report) -> list[Share]:
     ]
 
 
-def measured(report: Report) -> bool:
-    return any(layer.instructions is not None for layer in report.layers)
+def share_of(report: Report) -> str:
+    """What a layer's share is of: the nearest to time that is known of every layer."""
+    for field in ("cycles", "instructions"):
+        if report.layers and all(getattr(layer, field) is not None for layer in report.layers):
+            return field
+    return "MACs"
 
 
 def heaviest(rows: list[Share], most: int) -> list[Share]:

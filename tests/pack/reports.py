@@ -150,6 +150,63 @@ def _report(layers: list[r.Layer], name: str, memory: r.MemoryInfo) -> r.Report:
     )
 
 
+def timed() -> r.Report:
+    """The keyword spotter with all that an emulated run tells: cycles, instruction mix, and the map of its firmware."""
+    base = ds_cnn()
+    layers = [
+        layer.model_copy(
+            update={
+                "cycles": 2 * (layer.instructions or 0),
+                "latency_ms": 2 * (layer.instructions or 0) / 120_000,
+                "mix": {
+                    "load": layer.macs + 300,
+                    "multiply": layer.macs,
+                    "float": layer.macs,
+                    "branch": layer.macs + 600,
+                },
+            }
+        )
+        for layer in base.layers
+    ]
+    code, at = [], 64
+    for layer in layers:
+        if layer.flash.code:
+            code.append(r.MapSymbol(name=layer.kernel, address=at, size=layer.flash.code, layer=layer.name))
+            at += layer.flash.code
+    weights = []
+    for i, layer in enumerate(layers):
+        if layer.flash.weights:
+            weights.append(r.MapSymbol(name=f"n{i}_w", address=at, size=layer.flash.weights, layer=layer.name))
+            at += layer.flash.weights
+    flash = base.totals.flash
+    arena = r.MapSymbol(name="memory", address=0x2000_0000, size=base.memory.arena_bytes)
+    sections = [
+        _section(".vectors", "other", "flash", 0, 64),
+        _section(".model_code", "code", "flash", 64, flash.code or 0, code),
+        _section(".model_const", "weights", "flash", 64 + (flash.code or 0), flash.weights or 0, weights),
+        _section(".code", "other", "flash", at, (flash.other or 0) - 64),
+        _section(".model_bss", "arena", "ram", 0x2000_0000, arena.size, [arena]),
+        _section(".bss", "static", "ram", 0x2000_0000 + arena.size, 8),
+    ]
+    cycles = sum(layer.cycles or 0 for layer in layers)
+    totals = base.totals.model_copy(
+        update={
+            "cycles": cycles,
+            "cycles_error_percent": 9.0,
+            "cycles_model": "Cortex-M4, memory without wait states",
+            "latency_ms": cycles / 120_000,
+            "clock_mhz": 120.0,
+        }
+    )
+    return base.model_copy(update={"layers": layers, "sections": sections, "totals": totals})
+
+
+def _section(
+    name: str, kind: str, region: str, at: int, size: int, symbols: list[r.MapSymbol] | None = None
+) -> r.MapSection:
+    return r.MapSection(name=name, kind=kind, region=region, address=at, size=size, symbols=symbols or [])  # type: ignore[arg-type]
+
+
 def many_layers(count: int, name: str = "block/{}/conv") -> r.Report:
     """The keyword spotter's layers again and again, each with more work than the one before."""
     base = ds_cnn()
@@ -161,7 +218,7 @@ def many_layers(count: int, name: str = "block/{}/conv") -> r.Report:
 
 def hostile() -> r.Report:
     """Every text that comes from the model is one of `HOSTILE`."""
-    base = ds_cnn()
+    base = timed()
     texts = [HOSTILE[i % len(HOSTILE)] for i in range(len(base.layers))]
     layers = [
         layer.model_copy(update={"name": text, "op": text, "source_nodes": [text], "schedule": text})
@@ -183,6 +240,14 @@ def hostile() -> r.Report:
             "memory": base.memory.model_copy(update={"tensors": tensors}),
             "model": base.model.model_copy(update={"name": HOSTILE[0] + HOSTILE[2], "inputs": named, "outputs": named}),
             "boards": boards,
+            "sections": [
+                section.model_copy(
+                    update={
+                        "symbols": [s.model_copy(update={"name": texts[0], "layer": texts[4]}) for s in section.symbols]
+                    }
+                )
+                for section in base.sections
+            ],
             "passes": [r.PassInfo(name=text, effect=text) for text in HOSTILE],
             "notes": list(HOSTILE),
             "options": {**base.options, "shape": {text: [1, 2] for text in HOSTILE}},

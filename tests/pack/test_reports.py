@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.pack.map_svg import bars, kinds, map_svg
 from compiler.pack.memory_svg import memory_svg, peak_step
+from compiler.pack.mix import layer_mixes, total_mix
 from compiler.pack.report_html import report_html
 from compiler.pack.report_md import MOST_BYTES, report_md
 from compiler.pack.text import code, code_line, markdown, plain, xml
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import MemoryInfo, MemoryTensor, RamTotals, Report
-from tests.pack.reports import HOSTILE, ds_cnn, hostile, many_layers, not_run
+from tests.pack.reports import HOSTILE, ds_cnn, hostile, many_layers, not_run, timed
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
@@ -58,6 +60,7 @@ def failed() -> Report:
 
 REPORTS = {
     "passed": ds_cnn(),
+    "timed": timed(),
     "failed": failed(),
     "not run": not_run(),
     "hostile": hostile(),
@@ -284,3 +287,73 @@ def test_code_for_this_computer_is_not_said_to_have_run_on_qemu() -> None:
     for text in (report_html(report), report_md(report)):
         assert "QEMU" not in text.split("Notes")[0].split("Instructions are those")[0]
         assert "exact, from the object file" in text
+
+
+# cycles, instruction mix, map
+
+
+def test_shares_are_of_cycles_where_every_layer_has_them() -> None:
+    page, text = report_html(timed()), report_md(timed())
+    assert "share of all cycles" in page
+    assert "Cycles and milliseconds are estimates: Cortex-M4, memory without wait states, at 120 MHz" in page
+    assert "| cycles | ms | share of cycles |" in text
+    layers = timed().layers
+    mixed = timed().model_copy(update={"layers": [layers[0].model_copy(update={"cycles": None}), *layers[1:]]})
+    assert "share of all instructions" in report_html(mixed)
+    assert "Cycles and milliseconds" not in report_html(ds_cnn())
+
+
+def test_the_parts_of_a_mix_fill_the_bar_and_say_how_much_they_are() -> None:
+    rows = layer_mixes(timed())
+    assert len(rows) == len(timed().layers)
+    for row in rows:
+        assert sum(part.percent for part in row.parts) == pytest.approx(100)
+        ends = [part.start + part.percent for part in row.parts]
+        assert [part.start for part in row.parts] == pytest.approx([0, *ends[:-1]])
+        assert sum(part.executed for part in row.parts) == sum((row.layer.mix or {}).values())
+    whole = {part.name: part for part in total_mix(timed())}
+    assert list(whole) == ["load", "multiply", "float", "branch"]
+    assert f"multiply {whole['multiply'].percent:.1f} %" in report_html(timed())
+    assert f"multiply {whole['multiply'].percent:.1f} %" in report_md(timed())
+    assert 'id="mix"' not in report_html(ds_cnn())
+
+
+def test_the_map_is_to_scale_and_has_every_byte() -> None:
+    report = timed()
+    drawn = bars(report)
+    assert sum(b.size for b in drawn["flash"]) == report.totals.flash.total
+    assert sum(b.size for b in drawn["ram"]) == report.totals.ram.total  # the measured stack included
+    assert dict(kinds(report))["weights"] == report.totals.flash.weights
+    root = ElementTree.fromstring(map_svg(report))
+    blocks = [e for e in root.iter(f"{SVG}rect") if (e.get("class") or "").startswith("p ")]
+    assert len(blocks) == sum(map(len, drawn.values()))
+    widths = {e.get("class"): float(e.get("width") or 0) for e in blocks}
+    wanted = (report.totals.flash.weights or 0) / (report.totals.flash.total or 1)
+    assert widths["p weights"] / 1076 == pytest.approx(wanted, abs=0.001)
+    right = float((root.get("viewBox") or "").split()[2])
+    for element in root.iter(f"{SVG}rect"):
+        assert (
+            0
+            <= float(element.get("x") or 0)
+            <= float(element.get("x") or 0) + float(element.get("width") or 0)
+            <= right
+        )
+
+
+def test_without_a_firmware_there_is_no_map() -> None:
+    assert map_svg(ds_cnn()) == ""
+    assert 'id="map"' not in report_html(ds_cnn())
+
+
+def test_the_map_shows_names_and_nothing_else_of_a_hostile_model() -> None:
+    root = ElementTree.fromstring(map_svg(hostile()))
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {
+        "svg",
+        "title",
+        "desc",
+        "style",
+        "rect",
+        "g",
+        "text",
+        "line",
+    }
