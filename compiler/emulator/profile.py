@@ -24,6 +24,7 @@ from compiler.toolchain.run import MISSING, run_tool
 from compiler.toolchain.sizes import read_symbols
 
 _LINE = re.compile(r"^\s*([0-9a-f]+):\s+(?:[0-9a-f]{2,8} )+\s*\t?(.*)$")
+HELIUM = ("cortex-m55", "cortex-m85")  # processors with vector instructions
 _FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 
 
@@ -100,10 +101,14 @@ def profile(elf: Path, executions: Mapping[int, int], processor: Target) -> Prof
 
 def disassembly(elf: Path, processor: Target) -> dict[int, str]:
     """Instruction texts by address."""
-    tool = path_of(processor.gcc.program("objdump")) or path_of("llvm-objdump")
+    helium = processor.llvm.cpu in HELIUM
+    names = [processor.gcc.program("objdump"), "llvm-objdump"]
+    # binutils take Helium for coprocessor instructions, since linked programs do not say which extension they use.
+    tool = next((path for name in (reversed(names) if helium else names) if (path := path_of(name))), None)
     if tool is None:
         raise ToolError(MISSING, f"no objdump for {processor.name} is installed")
-    listing = run_tool([tool, "-d", elf.name], cwd=elf.parent).stdout
+    options = [f"--mcpu={processor.llvm.cpu}"] if helium and "llvm" in tool.name else []
+    listing = run_tool([tool, "-d", *options, elf.name], cwd=elf.parent).stdout
     return dict(_instructions(listing.splitlines()))
 
 

@@ -265,7 +265,7 @@ def _floats(registers: frozenset[str]) -> frozenset[str]:
 
 def _place(text: str) -> int | None:
     """The address in `ac <dense+0x28>` or `r0, ac <dense+0x28>`."""
-    match = re.search(r"\b([0-9a-f]+) <", text)
+    match = re.search(r"\b(?:0x)?([0-9a-f]+) <", text)
     if match:
         return int(match[1], 16)
     last = text.rpartition(" ")[2].removeprefix("#")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from compiler.emulator.cycles import arm
+from compiler.emulator.cycles import arm, riscv
 from compiler.emulator.cycles.cores.base import Architecture
 from compiler.emulator.cycles.insn import Insn
 from compiler.emulator.plugin import Histogram
 from compiler.emulator.profile import disassembly
 from compiler.targets.base import Target
 
-DECODERS = {"arm": arm.decode}
+DECODERS = {"arm": arm.decode, "riscv": riscv.decode}
 
 
 def read_code(elf: Path, target: Target, counts: Histogram, architecture: Architecture) -> Mapping[int, Insn]:

@@ -24,6 +24,11 @@ def pipeline_cycles(code: Mapping[int, Insn], counts: Histogram, core: Core) -> 
         spent = _several_at_once(code, counts, core)
     for branch, target, times in jumps(code, counts):
         spent[branch.address] += times * core.taken(branch, target)
+    if core.mispredicted:
+        for at, insn in code.items():
+            if insn.jumps and insn.conditional and counts.executed[at]:
+                rare = min(counts.taken[at], counts.executed[at] - counts.taken[at])
+                spent[at] += rare * core.mispredicted
     for at, transfers in counts.transfers.items():
         spent[at] += transfers * core.unaligned
     return spent

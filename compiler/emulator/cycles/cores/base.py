@@ -73,4 +73,5 @@ class Core:
     issue: Callable[[Pipeline, Insn], None] | None = None  # brings the pipeline to the cycle of the next instruction
     unaligned: float = 0.0  # cycles for each further transfer of an unaligned access
     predicts: bool = False  # a taken branch leaves the pipeline full
+    mispredicted: float = 0.0  # cycles when a conditional branch goes the way that it takes less often
     choices: tuple[str, ...] = ()  # where a document leaves room: what is taken, and why
