@@ -92,7 +92,7 @@ def assemble(
         validation=checked.validation if checked else None,
         boards=fits(target.name, flash, ram, timing.run if timing else None),
         sections=sections(program, built),
-        notes=_notes(options, target, built, measured, timing),
+        notes=[*_notes(options, target, built, measured, timing), *_about_options(options, program)],
     )
 
 
@@ -220,3 +220,18 @@ def _about_cycles(timing: Timing) -> str:
     if timing.error_percent is None:
         return f"{text} No measurement on a board was at hand to hold the model against: its error is unknown."
     return f"{text} Its worst error on published measurements is {timing.error_percent:g} %."
+
+
+def _about_options(options: CompileOptions, program: Program) -> list[str]:
+    """What numbers and code of unusual builds are."""
+    notes = []
+    if options.debug:
+        notes.append("A debug build: nothing is optimised, and sizes, instructions and latency say so.")
+    if options.threads > 1:
+        notes.append(
+            f"Large loops are shared by {options.threads} threads (OpenMP); results do not depend on how many."
+        )
+    if own := sorted(program.own):
+        checked = "checked with the layers" if options.run else "not checked, because nothing was run"
+        notes.append(f"Kernels from --kernel-dir, {checked}: {', '.join(own)}.")
+    return notes

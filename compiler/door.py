@@ -62,11 +62,13 @@ def compile(
     if file is not None:
         must_exist(file, "vectors")
     chosen = checked(given)
-    extra: dict[str, Any] = {} if kernel_dir is None else {"kernel_dir": Path(kernel_dir)}
+    kernels = None if kernel_dir is None else Path(kernel_dir)
+    if kernels is not None:
+        must_exist(kernels, "kernel folder")
     if out is not None:
-        return Compiled(compile_model(path, chosen, Path(out), vectors=file, **extra))
+        return Compiled(compile_model(path, chosen, Path(out), vectors=file, kernel_dir=kernels))
     with tempfile.TemporaryDirectory(prefix="deepmetal-") as folder:
-        return Compiled(compile_model(path, chosen, Path(folder) / "out", vectors=file, **extra))
+        return Compiled(compile_model(path, chosen, Path(folder) / "out", vectors=file, kernel_dir=kernels))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,12 +36,19 @@ def lower(
     objective: str = "balanced",
     name: str = "model",
     threads: int = 1,
+    own: Collection[str] = (),
 ) -> Program:
-    """The whole of code generation short of printing. `name` becomes the prefix of every public symbol."""
+    """The whole of code generation short of printing. `name` becomes the prefix of every public symbol.
+
+    `own` are kernels that somebody else writes: their results never share memory with their operands.
+    """
     situation = Situation(graph, features, objective)
     schedules = {n.output.name: candidates(n, situation)[0] for n in graph.nodes if n.op.layout_rule != "view"}
     if threads > 1:
-        schedules = {name: unordered(s) for name, s in schedules.items()}
+        schedules = {y: unordered(s) for y, s in schedules.items()}
+    for n in graph.nodes:
+        if own and n.output.name in schedules and _base(identifier(kernel_name(n))) in map(_base, own):
+            schedules[n.output.name] = replace(schedules[n.output.name], overlap={}, backward=None)
     graph = reorder(graph, schedules)
     live = liveness(graph, schedules)
     program = lower_planned(graph, schedules, live, plan(live.lives, len(live.layers)), name, threads)
@@ -58,6 +65,11 @@ def lower_planned(
 ) -> Program:
     """The kernels for schedules and a memory plan that are given."""
     return _Lowering(graph, schedules, live, where, threads).program(name)
+
+
+def _base(kernel: str) -> str:
+    """The name without the number that tells kernels of equal shapes apart."""
+    return re.sub(r"_\d+$", "", kernel)
 
 
 def unordered(schedule: Schedule) -> Schedule:

@@ -23,7 +23,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from compiler import emit, targets
+from compiler import emit, own_kernels, targets
 from compiler.anatomy.listing import listing
 from compiler.architecture import architecture
 from compiler.assemble import assemble
@@ -71,12 +71,13 @@ def compile_model(
     trace: Trace | None = None,
     vectors: Path | None = None,
     display_name: str | None = None,
+    kernel_dir: Path | None = None,
 ) -> Artifact:
     """Compile `path`, prove the result on the emulator, write `out/` and `out.zip`.
 
     Raises ModelError, ToolError or CompilerBug; on Mismatch and BudgetExceeded the artifact is written first, for a
     look at what is wrong. `vectors` is an NPZ file with the inputs to validate with, `display_name` what to call the
-    model.
+    model, `kernel_dir` a folder with C kernels that replace ours.
     """
     trace = trace or Trace()
     options = with_board(options)
@@ -84,6 +85,7 @@ def compile_model(
     options = options.model_copy(update={"target": target.name})  # not the alias that it may have been called by
     emitter = emit.get(options.emit)
     refuse_uncheckable(options)
+    own = own_kernels.read(kernel_dir, options) if kernel_dir is not None else {}
     if options.pack is not None:
         formats.check(options.pack, options)
     with _work_folder(trace) as workdir:
@@ -96,7 +98,8 @@ def compile_model(
             for step in optimized.passes:
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
-            program = lower(optimized.graph, target.abilities, options.optimize, options.name, options.threads)
+            program = lower(optimized.graph, target.abilities, options.optimize, options.name, options.threads, own)
+            program = own_kernels.install(program, own)
             dump("plan.txt", program.text)
             if debug_level() >= 2:
                 log.info("%s", program.text())
@@ -110,7 +113,11 @@ def compile_model(
                     log.info("%s", content.decode())
         with trace.stage("build"):
             flags = OPENMP if options.threads > 1 else ()
-            built = build(program, sources, target, options, workdir, trace, extra_flags=flags)
+            own_kernels.check(program, target, options, workdir)
+            try:
+                built = build(program, sources, target, options, workdir, trace, extra_flags=flags)
+            except CompilerBug as error:
+                raise own_kernels.suspected(error, program) from error
         drawn = (
             load_vectors(vectors, program.inputs)
             if vectors is not None
@@ -137,7 +144,7 @@ def compile_model(
             )
     report = report.model_copy(update={"timings": dict(trace.seconds)})
     if checked is not None and not checked.passed:
-        raise checked.error(source.name)
+        raise own_kernels.blamed(checked.error(source.name), program, checked.layer)
     check_budget(report, options)
     return replace(artifact, report=report, program=program)
 

@@ -6,7 +6,7 @@ The planner's and lowerings' result; emitters print it, the emulator's harness a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,7 @@ class Program:
     plan: Plan
     arena_bytes: int
     features: frozenset[str] = frozenset()  # of the target: which instructions emitters may spell out
+    own: Mapping[str, str] = field(default_factory=dict)  # kernel name -> the user's C text that replaces it
 
     def text(self) -> str:
         """The plan for people: layers in the order they run, then buffers with their place and life."""

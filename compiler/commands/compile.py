@@ -111,6 +111,8 @@ def command(args: argparse.Namespace) -> int:
     must_exist(args.model, "model")
     if args.vectors is not None:
         must_exist(args.vectors, "vectors")
+    if args.kernel_dir is not None:
+        must_exist(args.kernel_dir, "kernel folder")
     if args.keep_build:
         os.environ["DEEPMETAL_KEEP"] = "1"
 
@@ -121,7 +123,9 @@ def command(args: argparse.Namespace) -> int:
     started = time.time()
     try:
         with display() as listener:
-            artifact = compile_model(args.model, options, args.out, trace=Trace(listener), vectors=args.vectors)
+            artifact = compile_model(
+                args.model, options, args.out, trace=Trace(listener), vectors=args.vectors, kernel_dir=args.kernel_dir
+            )
     except (Mismatch, BudgetExceeded):
         # The artifact was written first: it shows what is wrong. Programs that asked for the report get it too.
         _print_written_report(args, started)

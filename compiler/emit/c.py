@@ -113,7 +113,10 @@ class Unit:
         printer = KernelPrinter()
         kernels: list[str] = []
         for f in self.program.kernels:
-            kernels += [*printer.function(f, "KERNEL"), ""]
+            if f.name in self.program.own:
+                kernels += [f"KERNEL {printer.heading(f)};", self.program.own[f.name].rstrip(), ""]
+            else:
+                kernels += [*printer.function(f, "KERNEL"), ""]
         forward, functions = self._functions(printer)
         helpers = [line for h in sorted(printer.helpers) for line in (*definition(h).split("\n"), "")]
         blocks = [

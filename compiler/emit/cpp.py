@@ -110,9 +110,17 @@ class CppUnit(Unit):
     def text(self) -> str:
         printer = CppKernelPrinter()
         kernels: list[str] = []
+        own: list[str] = []
+        names: list[str] = []
         for f in self.program.kernels:
-            kernels += [*printer.function(f, "KERNEL"), ""]
-        names = [f'KERNEL {printer.heading(f)} SYMBOL("{f.name}");' for f in self.program.kernels]
+            name = f'KERNEL {printer.heading(f)} SYMBOL("{f.name}");'
+            if f.name in self.program.own:
+                own += [f"static {name}", self.program.own[f.name].rstrip(), ""]
+            else:
+                names.append(name)
+                kernels += [*printer.function(f, "KERNEL"), ""]
+        if own:
+            own = ["#define restrict __restrict", "", *own, "#undef restrict"]
         forward, functions = self._functions(printer)
         private = [
             self._arena(),
@@ -132,6 +140,7 @@ class CppUnit(Unit):
             self._qualifiers(),
             parallel_macro(self.options.threads) if printer.parallel else [],
             _debug_macros(self.NAME) if self.options.debug else [],
+            own,
             ["namespace {"],
             *private,
             ["}  // namespace"],
