@@ -24,6 +24,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from compiler.anatomy.definition import definitions
+from compiler.anatomy.ir_lines import with_lines
 from compiler.anatomy.objdump import Disassembler, Instruction, disassembler, within
 from compiler.emulator.build import Build
 from compiler.emulator.measure import Measurement
@@ -31,6 +32,7 @@ from compiler.errors import CompilerBug, ToolError
 from compiler.options import CompileOptions
 from compiler.toolchain.find import version_of
 from compiler.toolchain.languages import build_object
+from compiler.toolchain.llvm import compile_ll
 from compiler.toolchain.select import select
 from compiler.toolchain.sizes import Symbol, read_symbols, symbols_of
 
@@ -155,15 +157,25 @@ def _inside(symbol: Symbol, code: list[Instruction]) -> tuple[Instruction, ...]:
 def _with_lines(program: Program, built: Build, options: CompileOptions) -> str | None:
     """The object compiled once more, with line tables; None when its machine code is not that of the first."""
     path = f"lines/{program.name}.o"
-    compiler = select(built.target, options.compiler)
-    usual = {*compiler.flags(options), *compiler.cpp_flags(options)}
-    flags = (*(flag for flag in built.flags if flag not in usual), LINE_TABLES)
     try:
-        build_object(program.name, built.target, compiler, options, path, built.workdir, flags)
+        if options.emit == "llvm":
+            _compile_ir(program.name, built, options, path)
+        else:
+            compiler = select(built.target, options.compiler)
+            usual = {*compiler.flags(options), *compiler.cpp_flags(options)}
+            flags = (*(flag for flag in built.flags if flag not in usual), LINE_TABLES)
+            build_object(program.name, built.target, compiler, options, path, built.workdir, flags)
     except (ToolError, CompilerBug):
         return None  # out of time or memory: the listing has no lines then
     same = _loaded(built.workdir / path) == _loaded(built.workdir / built.object_path)
     return path if same else None
+
+
+def _compile_ir(name: str, built: Build, options: CompileOptions, path: str) -> None:
+    source = f"src/{name}.ll"
+    beside = f"src/{name}_lines.ll"  # where its weights are
+    (built.workdir / beside).write_text(with_lines((built.workdir / source).read_text(), source))
+    compile_ll(beside, path, built.target, options, built.workdir)
 
 
 def _loaded(path: Path) -> list[tuple[str, int, bytes]]:
