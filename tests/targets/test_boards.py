@@ -54,7 +54,7 @@ def test_regions_of_ram_do_not_overlap(b: Board) -> None:
 def test_target_and_core_agree(b: Board) -> None:
     assert b.target in targets()
     features = targets()[b.target].features
-    assert (b.fpu == "double") <= (b.target in ("cortex-m7-dp", "rv64gc"))
+    assert (b.fpu == "double") <= (b.target in ("cortex-m7-dp", "cortex-m55", "rv64gc"))
     assert (b.fpu == "none") <= ("fpu32" not in features)
 
 
