@@ -1,12 +1,13 @@
 /** Every page, light and wide, dark and narrow: axe finds nothing, and nothing scrolls sideways. */
 import type { Page } from "playwright-core"
 import { beforeAll, expect, inject, test } from "vitest"
-import { accessibilityProblems, compile, drop, MAIN_MODEL, made, newPage, overflow, PATIENCE_MS, useBrowser, verdict } from "./browser"
+import { accessibilityProblems, compile, drop, ended, MAIN_MODEL, made, newPage, overflow, PATIENCE_MS, submitGroup, useBrowser, verdict } from "./browser"
 
 useBrowser()
 
 let succeeded = ""
 let failed = ""
+let group = ""
 
 /** Through the API: these tests are about how pages look, not about how one gets there. */
 async function submit(options: object): Promise<string> {
@@ -19,23 +20,14 @@ async function submit(options: object): Promise<string> {
   return id
 }
 
-async function settled(id: string): Promise<string> {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
-    const answer = await fetch(`${inject("url")}/api/v1/compilations/${id}`)
-    const { state } = (await answer.json()) as { state: string }
-    if (state !== "queued" && state !== "running") return state
-    await new Promise((resolve) => setTimeout(resolve, 300))
-  }
-  throw new Error(`compilation ${id} did not end`)
-}
-
 beforeAll(async () => {
   // a name of its own, so that no other test finds its result in the compile cache
   succeeded = await submit({ name: "shown" })
   failed = await submit({ name: "shown", budget: { flash: 1024 } })
-  expect(await settled(succeeded)).toBe("succeeded")
-  expect(await settled(failed)).toBe("failed")
-}, 2 * PATIENCE_MS)
+  expect((await ended(succeeded)).state).toBe("succeeded")
+  expect((await ended(failed)).state).toBe("failed")
+  group = (await submitGroup()).group
+}, 6 * PATIENCE_MS)
 
 const dropped = (name: string, text: string) => async (page: Page) => {
   await drop(page, made(name))
@@ -59,6 +51,23 @@ const PAGES: Record<string, { path: () => string; ready: (page: Page) => Promise
   history: { path: () => "/jobs", ready: (page) => page.getByRole("table").waitFor() },
   "empty history": { path: () => "/jobs?model=nothing-of-this-name", ready: (page) => page.getByText("Nothing matches").waitFor() },
   "failed compilation": { path: () => `/jobs/${failed}`, ready: (page) => page.getByRole("alert").waitFor() },
+  "board picker": {
+    path: () => "/",
+    ready: async (page) => {
+      await page.getByRole("button", { name: /Try this sample/ }).first().click()
+      await page.getByText("Compile for a board").click({ timeout: PATIENCE_MS })
+      await page.getByRole("radio", { name: /NUCLEO/ }).first().waitFor()
+    },
+  },
+  "group, costs": { path: () => `/groups/${group}`, ready: (page) => page.getByText("best:").first().waitFor({ state: "attached" }) },
+  "group, boards": { path: () => `/groups/${group}?view=boards`, ready: (page) => page.getByRole("table", { name: "Fit matrix of the group" }).waitFor() },
+  boards: tab("boards", async (page) => {
+    await page.getByRole("table", { name: "Fit matrix" }).getByText("verified", { exact: true }).first().click()
+  }),
+  mix: tab("mix", (page) => page.getByRole("region", { name: "Instruction mix" }).waitFor()),
+  assembly: tab("assembly", async (page) => {
+    await page.getByRole("listbox", { name: "Machine code" }).locator("[data-kind=code]").first().click()
+  }),
   layers: tab("layers", (page) => page.getByRole("table", { name: "Layers" }).waitFor()),
   memory: tab("memory", (page) => page.getByRole("region", { name: "Tensor table" }).waitFor()),
   validation: tab("validation", (page) => page.getByRole("region", { name: "Validation" }).waitFor()),

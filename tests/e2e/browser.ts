@@ -105,3 +105,41 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 export function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 }
+
+/** A group that several tests look at; made once, after that it comes from the compile cache. */
+export const GROUP_OPTIONS = { target: ["cortex-m4", "cortex-m33"], emit: ["c", "cpp"], name: "several" }
+
+interface Made {
+  group: string
+  jobs: { id: string; target: string; emit: string }[]
+}
+
+/** Through the API, and only once all of it has succeeded. */
+export async function submitGroup(): Promise<Made> {
+  const form = new FormData()
+  form.set("sample", "linear")
+  form.set("options", JSON.stringify(GROUP_OPTIONS))
+  const answer = await fetch(`${inject("url")}/api/v1/compilations`, { method: "POST", body: form })
+  const { group, compilations } = (await answer.json()) as { group: string; compilations: Made["jobs"] }
+  for (const { id } of compilations) {
+    const { state, error } = await ended(id)
+    expect({ state, error }).toEqual({ state: "succeeded", error: null })
+  }
+  return { group, jobs: compilations }
+}
+
+interface Ended {
+  state: string
+  error: object | null
+}
+
+/** A compilation that runs no more. */
+export async function ended(id: string): Promise<Ended> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const answer = await fetch(`${inject("url")}/api/v1/compilations/${id}`)
+    const job = (await answer.json()) as Ended
+    if (job.state !== "queued" && job.state !== "running") return job
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  throw new Error(`compilation ${id} did not end`)
+}

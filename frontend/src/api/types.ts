@@ -10,7 +10,6 @@ export type CompileError = NonNullable<Compilation["error"]>
 export type CompileOptions = Schemas["CompileOptions"]
 export type Emitter = CompileOptions["emit"]
 export type Inspection = Schemas["Inspection"]
-export type Estimate = NonNullable<Inspection["estimate"]>
 export type InspectionJob = Schemas["InspectionPublic"]
 export type Catalog = Schemas["Catalog"]
 export type Health = Schemas["Health"]

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { likely, tally } from "./estimate"
+import { likely, needsOf, tally } from "./estimate"
 
 const estimate = { target: "cortex-m4", weights: 100, arena: 50 }
 
@@ -21,4 +21,14 @@ it("counts boards, whose largest piece of RAM must take the arena", () => {
     { flash: null, ram_largest: null },
   ]
   expect(tally(estimate, boards)).toEqual({ likely: 1, no: 1, unknown: 1 })
+})
+
+it("falls back to what the parameters take, and says nothing of the RAM then", () => {
+  expect(needsOf({ estimate, parameters: 9, unsupported: [] })).toBe(estimate)
+  const rough = needsOf({ estimate: null, parameters: 100, unsupported: [] })
+  expect(rough).toEqual({ weights: 400, arena: null })
+  expect(likely(rough!, { flash: 500, ram: 1 })).toBe("likely")
+  expect(likely(rough!, { flash: 300, ram: 1 })).toBe("no")
+  const node = { node: "n", op: "Warp", code: "E0201", reason: "", help: "" }
+  expect(needsOf({ estimate: null, parameters: 100, unsupported: [node] })).toBeNull()
 })

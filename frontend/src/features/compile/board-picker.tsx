@@ -2,21 +2,21 @@ import { Button, TextInput } from "@mantine/core"
 import { useId, useState } from "react"
 import { Note } from "./estimate-note"
 import classes from "./new-compile.module.css"
-import type { Board, Estimate } from "@/api/types"
-import { likelyOn } from "@/lib/estimate"
+import type { Board } from "@/api/types"
+import { likelyOn, type Needs } from "@/lib/estimate"
 import { bytes, plural } from "@/lib/format"
 
 const SHOWN = 40
 
 interface Props {
   boards: readonly Board[]
-  estimate: Estimate | null
+  needs: Needs | null
   value: string | null
   onChange: (board: Board | null) => void
 }
 
 /** One board instead of targets: it brings its processor, its clock, and its memory as budget. */
-export function BoardPicker({ boards, estimate, value, onChange }: Props) {
+export function BoardPicker({ boards, needs, value, onChange }: Props) {
   const [text, setText] = useState("")
   const group = useId()
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
@@ -35,7 +35,7 @@ export function BoardPicker({ boards, estimate, value, onChange }: Props) {
           Compiles for <code>{chosen.target}</code>; its flash and RAM are the budget.
           {!chosen.verified && " Its figures are not verified."}
         </p>
-        {estimate && <BoardEstimate board={chosen} estimate={estimate} />}
+        {needs && <BoardEstimate board={chosen} needs={needs} />}
         <Button variant="default" size="compact-sm" onClick={() => onChange(null)}>
           Choose targets instead
         </Button>
@@ -68,7 +68,7 @@ export function BoardPicker({ boards, estimate, value, onChange }: Props) {
                 {!board.verified && " · not verified"}
               </span>
             </span>
-            {estimate && <BoardEstimate board={board} estimate={estimate} />}
+            {needs && <BoardEstimate board={board} needs={needs} />}
           </label>
         ))}
       </fieldset>
@@ -76,9 +76,9 @@ export function BoardPicker({ boards, estimate, value, onChange }: Props) {
   )
 }
 
-function BoardEstimate({ board, estimate }: { board: Board; estimate: Estimate }) {
-  const kind = likelyOn(estimate, board)
-  return <Note kind={kind}>{kind === "likely" ? "room by estimate" : kind === "no" ? "too small" : "memory not known"}</Note>
+function BoardEstimate({ board, needs }: { board: Board; needs: Needs }) {
+  const kind = likelyOn(needs, board)
+  return <Note kind={kind}>{kind === "likely" ? (needs.arena === null ? "flash would do" : "room by estimate") : kind === "no" ? "too small" : "memory not known"}</Note>
 }
 
 function facts({ vendor, target, clock_mhz, flash, ram }: Board): string {

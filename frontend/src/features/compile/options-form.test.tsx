@@ -4,7 +4,8 @@ import { useState } from "react"
 import { beforeEach, expect, it } from "vitest"
 import { OptionsForm } from "./options-form"
 import schemas from "../../../openapi.json"
-import type { Catalog, Estimate } from "@/api/types"
+import type { Catalog } from "@/api/types"
+import type { Needs } from "@/lib/estimate"
 import { DEFAULT_PLAN, type Plan, requestOf } from "@/lib/plan"
 import { show } from "@/test-render"
 
@@ -28,13 +29,13 @@ beforeEach(() => {
   plan = DEFAULT_PLAN
 })
 
-function Form({ estimate = null }: { estimate?: Estimate | null }) {
+function Form({ needs = null }: { needs?: Needs | null }) {
   const [state, setState] = useState(DEFAULT_PLAN)
   const change = (next: Plan) => {
     plan = next
     setState(next)
   }
-  return <OptionsForm plan={state} onChange={change} catalog={catalog} estimate={estimate} noEstimate="" />
+  return <OptionsForm plan={state} onChange={change} catalog={catalog} needs={needs} noEstimate="" />
 }
 
 it("starts with defaults that need no click", () => {
@@ -99,9 +100,9 @@ it("finds a board, which brings its target, and leaves it again", async () => {
 })
 
 it("says before compiling how many boards have room", () => {
-  show(<Form estimate={{ target: "cortex-m4", weights: 500, arena: 50 }} />)
+  show(<Form needs={{ weights: 500, arena: 50 }} />)
   screen.getByText("room on 1 of 2 boards")
-  screen.getByText(/500 B of flash for weights, with the code still to come/)
+  screen.getByText(/500 B of flash, and the code comes on top/)
 })
 
 it("asks for what the compiler's schema describes", async () => {

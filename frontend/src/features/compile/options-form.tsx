@@ -6,8 +6,9 @@ import { EstimateSummary } from "./estimate-note"
 import classes from "./new-compile.module.css"
 import { SchemaFields } from "./schema-fields"
 import { TargetCards } from "./target-cards"
-import type { Board, Catalog, Emitter, Estimate, Pack } from "@/api/types"
+import type { Board, Catalog, Emitter, Pack } from "@/api/types"
 import { CheckCards, ChoiceCards } from "@/components/choice"
+import type { Needs } from "@/lib/estimate"
 import { languageTitle } from "@/lib/languages"
 import { isMadeFor } from "@/lib/packs"
 import type { Plan } from "@/lib/plan"
@@ -17,7 +18,7 @@ interface Props {
   plan: Plan
   onChange: (plan: Plan) => void
   catalog: Catalog | undefined
-  estimate: Estimate | null
+  needs: Needs | null
   /** Why there is no estimate. */
   noEstimate: string
 }
@@ -28,7 +29,7 @@ const OWN = ["target", "board", "emit", "precision", "optimize", "name", "shape"
 const NO_BOARDS: Board[] = []
 
 /** Every option has a default that is fine; what few people touch is folded away. */
-export function OptionsForm({ plan, onChange, catalog, estimate, noEstimate }: Props) {
+export function OptionsForm({ plan, onChange, catalog, needs, noEstimate }: Props) {
   const set = <K extends keyof Plan>(key: K, value: Plan[K]) => onChange({ ...plan, [key]: value })
   const fields = useMemo(() => fieldsOf(catalog?.options, OWN), [catalog?.options])
   const targets = catalog?.targets ?? []
@@ -37,12 +38,12 @@ export function OptionsForm({ plan, onChange, catalog, estimate, noEstimate }: P
     <>
       <section className={classes.section} aria-labelledby="targets-title">
         <h2 id="targets-title">Targets</h2>
-        <EstimateSummary estimate={estimate} reason={noEstimate} />
+        <EstimateSummary needs={needs} reason={noEstimate} />
         {plan.board === null && (
           <TargetCards
             targets={targets}
             boards={boards}
-            estimate={estimate}
+            needs={needs}
             values={plan.target}
             onChange={(target) => set("target", target)}
           />
@@ -53,7 +54,7 @@ export function OptionsForm({ plan, onChange, catalog, estimate, noEstimate }: P
             <div className={classes.advancedBody}>
               <BoardPicker
                 boards={boards}
-                estimate={estimate}
+                needs={needs}
                 value={plan.board}
                 onChange={(board) =>
                   onChange({ ...plan, board: board?.name ?? null, target: board?.target ? [board.target] : plan.target })

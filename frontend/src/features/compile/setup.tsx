@@ -12,6 +12,7 @@ import type { Inspection } from "@/api/types"
 import { Command } from "@/components/command"
 import { ErrorLink } from "@/components/error-link"
 import { asError, Problem } from "@/components/problem"
+import { needsOf } from "@/lib/estimate"
 import { plural } from "@/lib/format"
 import { sampleCommand } from "@/lib/options"
 import { countOf, DEFAULT_PLAN, type Plan, planCli, planCurl, requestOf } from "@/lib/plan"
@@ -82,7 +83,7 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
             {asked.length > 0 && (
               <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} check={phase.check} />
             )}
-            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} estimate={inspection.estimate} noEstimate={inspection.no_estimate} />
+            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} needs={needsOf(inspection)} noEstimate={inspection.no_estimate} />
             {submit.isError && (
               <Problem error={asError(submit.error)}>
                 {asError(submit.error).code && <ErrorLink code={asError(submit.error).code} />}

@@ -1,20 +1,21 @@
 import { Button } from "@mantine/core"
 import { EstimateNote } from "./estimate-note"
 import classes from "./new-compile.module.css"
-import type { Board, Estimate, Target } from "@/api/types"
+import type { Board, Target } from "@/api/types"
 import { CheckCards } from "@/components/choice"
+import type { Needs } from "@/lib/estimate"
 import { familyOf, rank, whereItRuns } from "@/lib/targets"
 
 interface Props {
   targets: readonly Target[]
   boards: readonly Board[]
-  estimate: Estimate | null
+  needs: Needs | null
   values: readonly string[]
   onChange: (targets: string[]) => void
 }
 
 /** Every processor there is, by family; several may be chosen. */
-export function TargetCards({ targets, boards, estimate, values, onChange }: Props) {
+export function TargetCards({ targets, boards, needs, values, onChange }: Props) {
   const inOrder = (names: readonly string[]) => targets.map(({ name }) => name).filter((name) => names.includes(name))
   const families = [...new Set(targets.map(familyOf))].sort((a, b) => rank(a) - rank(b))
   return families.map((family) => {
@@ -45,8 +46,8 @@ export function TargetCards({ targets, boards, estimate, values, onChange }: Pro
           value: target.name,
           title: target.title,
           description: <TargetFacts target={target} />,
-          note: estimate && (
-            <EstimateNote estimate={estimate} target={target} boards={boards.filter((board) => board.target === target.name)} />
+          note: needs && (
+            <EstimateNote needs={needs} target={target} boards={boards.filter((board) => board.target === target.name)} />
           ),
         }))}
       />

@@ -102,6 +102,7 @@ function columnsOf(jobs: readonly Compilation[]): Columns<Compilation> {
       return column.accessor((job) => job.summary?.[measure.key] ?? undefined, {
         id: measure.key,
         header: measure.header,
+        sortDescFirst: false, // less is better
         sortUndefined: "last",
         meta: { right: true, hint: measure.hint, ...(measure.wide && { wide: true }) },
         cell: ({ row: { original: job } }) => <Value measure={measure} summary={job.summary} least={least} />,
@@ -110,6 +111,7 @@ function columnsOf(jobs: readonly Compilation[]): Columns<Compilation> {
     column.accessor((job) => job.summary?.max_abs_error ?? undefined, {
       id: "error",
       header: "Max error",
+      sortDescFirst: false,
       sortUndefined: "last",
       meta: { right: true, wide: true, hint: "Largest absolute difference from the reference" },
       cell: ({ row: { original: job } }) => <Validation summary={job.summary} />,

@@ -73,6 +73,7 @@ function columnsOf(need: Need, sources: ReturnType<typeof boardSources> | undefi
     column.accessor((board) => board.latency_ms ?? undefined, {
       id: "latency",
       header: "Latency",
+      sortDescFirst: false,
       sortUndefined: "last",
       meta: { right: true, wide: true, hint: "Estimated cycles at the board's clock" },
       cell: ({ row: { original } }) => milliseconds(original.latency_ms),
