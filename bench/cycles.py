@@ -35,6 +35,9 @@ FLASH = {
     # for data: stm32l4xx_hal_flash.c. Zephyr's soc.c for STM32L4 turns caches and prefetch on; mbed OS may leave
     # prefetch off, which changes its figures by less than 0.2 %.
     "stm32l4r5": FlashTiming(wait_states=5, line_bytes=8, prefetch=True, icache_bytes=1024, dcache_bytes=256),
+    # nRF5340's application core: a cache of 2 ways and 256 sets of 16 bytes for code and data (nrf5340_application.h),
+    # which Zephyr turns on (CONFIG_NRF_ENABLE_CACHE). The wait states behind it are not published: none are taken.
+    "nrf5340": FlashTiming(wait_states=0, line_bytes=16, icache_bytes=8192, dcache_bytes=8192),
 }
 
 
