@@ -49,6 +49,7 @@ class Pipeline(ModuleType):
         *,
         trace: Trace | None = None,
         vectors: Path | None = None,
+        kernel_dir: Path | None = None,
         display_name: str | None = None,
     ) -> Artifact:
         self.calls.append((path, options, vectors))
