@@ -35,7 +35,7 @@ Outputs = dict[str, Array] | list[Array] | Array
 
 def compile(
     path: str | Path,
-    target: str = "cortex-m4",
+    target: str | None = None,
     *,
     out: str | Path | None = None,
     vectors: str | Path | int | None = None,
@@ -44,8 +44,9 @@ def compile(
 ) -> Compiled:
     """Compile a model file, as `deepmetal compile` does; what goes wrong is a `DeepMetalError` with its code.
 
-    `target` is a name or an alias of `deepmetal targets`: cortex-m4, rv32imac, avx2, neon, host, ... `options` are
-    the command line's in snake_case: emit="cpp", optimize="speed", shape={"x": (1, 3, 32, 32)}, run=False, ...
+    `target` is a name or an alias of `deepmetal targets`: cortex-m4, rv32imac, avx2, neon, host, ...; without one it
+    is the board's, else cortex-m4. `options` are the command line's in snake_case: emit="cpp", optimize="speed",
+    shape={"x": (1, 3, 32, 32)}, board="nucleo-l4r5zi", run=False, ...
     `out` is the folder to write, with the zip beside it; without one the files are in memory only. `vectors` are how
     many inputs the validation draws, or an NPZ file with them.
     """
@@ -53,7 +54,7 @@ def compile(
 
     path = Path(path)
     must_exist(path, "model")
-    given = {"target": target, **options}
+    given = options if target is None else {"target": target, **options}
     if isinstance(vectors, int):
         given["vectors"] = vectors
     if isinstance(given.get("shape"), (tuple, list)):

@@ -30,9 +30,9 @@ def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_
     vectors = tmp_path / "v.npz"
     vectors.write_bytes(b"")
     words = (
-        "--target cortex-m4 --emit c --precision float32 --optimize size --name kws --shape a=1,3,32,32 --shape b:0=1x4 "
-        "--io-layout native --arena caller --weights array --compiler clang --budget flash=2MiB,ram=64KiB "
-        "--opt-level 3 --debug --threads 2 --pack arduino --board nucleo-l4r5zi "
+        "--target cortex-m4 --emit c --precision float32 --optimize size --name kws --shape a=1,3,32,32 "
+        "--shape b:0=1x4 --io-layout native --arena caller --weights array --compiler clang "
+        "--budget flash=2MiB,ram=64KiB --opt-level 3 --debug --threads 2 --pack arduino --board nucleo-l4r5zi "
         f"--vectors {vectors} --vector-count 9 --softmax"
     ).split()
     # The stub's artifact has the header of "model", which a run under another name would not have.

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import compiler
 from compiler import cli
 from compiler.options import CompileOptions
 from compiler.pipeline import compile_model, inspect_model
@@ -105,3 +106,10 @@ def test_wrong_boards_are_refused_at_once(
     assert cli.main(["compile", str(model), "-o", str(tmp_path / "out"), *words]) == 1
     assert code in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_python_door_takes_a_board(model: Path) -> None:
+    made = compiler.compile(model, board="nucleo-u575zi-q", run=False)
+    assert made.report.options["target"] == "cortex-m33"
+    fits = {b.name: b.fits for b in made.report.boards}
+    assert fits["nucleo-u575zi-q"] is None  # nothing was run, so the stack is unknown
