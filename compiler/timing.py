@@ -9,7 +9,7 @@ from compiler.emulator.build import Build
 from compiler.emulator.cycles import FAST, Core, Run, core, read_run, worst_error
 from compiler.emulator.measure import Measurement
 from compiler.targets.base import FlashTiming, Target
-from compiler.targets.boards import Board
+from compiler.targets.boards import Board, boards
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class Timing:
 
 
 def time_run(built: Build, measured: Measurement, target: Target, board: Board | None = None) -> Timing | None:
-    """None where the core has no model, or the counting plugin could not run."""
+    """None where the core has no model, or the counting plugin could not run.
+
+    Without a board it is the one that the target has its clock from, as far as its flash is known.
+    """
+    board = board or usual_board(target)
     model = core_of(target)
     if model is None or measured.histogram is None or built.harness is None:
         return None
@@ -56,6 +60,15 @@ def time_run(built: Build, measured: Measurement, target: Target, board: Board |
 def core_of(target: Target) -> Core | None:
     """The pipeline model of a target's core."""
     return core(target.cycles) if target.cycles else None
+
+
+def usual_board(target: Target) -> Board | None:
+    """The board that `clock_of` names, when the table knows it with that clock and how it reads its flash."""
+    for board in boards().values():
+        named = target.clock_of.startswith((f"{board.title} ", f"{board.title},")) or target.clock_of == board.title
+        if named and board.target == target.name and board.clock_mhz == target.clock_mhz and board.timing is not None:
+            return board
+    return None
 
 
 def describe(model: Core, flash: FlashTiming | None, board: Board | None = None) -> str:
