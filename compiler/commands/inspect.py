@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from compiler.pack.text import plain
 from compiler.terminal import table
 
 if TYPE_CHECKING:
+    from compiler.analysis import Analysis
     from compiler.inspection import Inspection, OpenTensor
 
 UNSUPPORTED_STATUS = 1
@@ -32,6 +34,11 @@ def register(subparsers: Any) -> None:
     shape = parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
     shape.help = CompileOptions.model_fields["shape"].description
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    parser.add_argument(
+        "--analyse",
+        action="store_true",
+        help="also each layer's pattern, strides and reuse of data, and how long tensors live",
+    )
 
 
 def command(args: argparse.Namespace) -> int:
@@ -44,10 +51,18 @@ def command(args: argparse.Namespace) -> int:
     from compiler.pipeline import inspect_model
 
     found = inspect_model(args.model, options)
+    analysed = None
+    if args.analyse and found.compilable:
+        from compiler.analysis import analyse
+
+        analysed = analyse(args.model, options)
     if args.json:
-        print(found.model_dump_json(indent=1))
+        content = found.model_dump(mode="json")
+        print(json.dumps(content | ({"analysis": analysed.model_dump(mode="json")} if analysed else {}), indent=1))
     else:
         print("\n".join(text(found)))
+        if analysed:
+            print("\n".join(analysis_text(analysed)))
     return 0 if found.compilable else UNSUPPORTED_STATUS
 
 
@@ -82,6 +97,37 @@ def text(found: Inspection) -> Iterator[str]:
         )
     elif found.compilable:
         yield f"no estimate of flash and RAM: {plain(found.no_estimate, 200)}"
+
+
+def analysis_text(found: Analysis) -> Iterator[str]:
+    """Layers, what each walks through, and tensors; every number is one of the JSON's."""
+    yield ""
+    yield f"analysed for {found.target}; loads and stores as the kernels' source writes them, before any compiler"
+    yield ""
+    head = ("layer", "pattern", "kernel runs as", "MACs", "loaded", "stored", "MACs/B loaded", "MACs/B")
+    rows = [
+        (plain(x.name, 40), x.pattern, plain(x.schedule, 24), count(x.macs), size(x.loaded), size(x.stored),
+         _number(x.macs_per_byte_loaded), _number(x.macs_per_byte))
+        for x in found.layers
+    ]  # fmt: skip
+    yield table(head, rows, right=(3, 4, 5, 6, 7))
+    yield ""
+    uses = [
+        (plain(x.name, 40), o.parameter, o.role, plain(o.name, 40), size(o.bytes), size(o.loaded), size(o.stored),
+         "varies" if o.stride is None else str(o.stride), f"{o.stride_share:.0%}", _number(o.reuse))
+        for x in found.layers
+        for o in x.operands
+    ]  # fmt: skip
+    columns = ("layer", "", "role", "buffer", "size", "loaded", "stored", "stride", "of accesses", "reuse")
+    yield table(columns, uses, right=(4, 5, 6, 7, 8, 9))
+    yield ""
+    lives = [(plain(t.name, 40), size(t.bytes), str(t.offset), str(t.first), str(t.last)) for t in found.tensors]
+    yield table(("tensor", "size", "offset", "first layer", "last layer"), lives, right=(1, 2, 3, 4))
+    yield f"arena {size(found.arena_bytes)}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _tensors(role: str, tensors: list[OpenTensor]) -> Iterator[tuple[str, str, str, str]]:
