@@ -5,6 +5,7 @@
 Instructions and bytes are exact and repeat. The peers' figures were measured the same way (QEMU 7.2, mps2-an386,
 instructions of one inference) and are written down in ../shared/baselines/cortex_m4.md; none of those peers can be
 installed from a package registry, but for the code generators whose runtime would be missing, so they are quoted.
+Cycles are estimated for NUCLEO-L4R5ZI (120 MHz, 5 wait states), with the error that bench/cycles.py finds.
 "Unfused" peers multiply and add separately, as we do: same rounding, fewer cycles per operation on this core.
 Exit status 1 when a bar is missed.
 """
@@ -54,6 +55,8 @@ class Row:
     compiler: str
     macs: int
     instructions: int
+    cycles: int  # estimated, for the board below
+    cycles_error_percent: float
     arena: int
     static: int
     stack: int
@@ -71,6 +74,7 @@ def measure(model: str, compiler: str) -> Row:
         report = compile_model(MODELS / f"{model}_float.onnx", options, Path(folder) / "out").report
     totals, peer = report.totals, PEERS[model]
     assert totals.instructions is not None and totals.ram.static is not None and totals.ram.stack is not None
+    assert totals.cycles is not None and totals.cycles_error_percent is not None
     assert report.validation is not None
     within = (
         totals.instructions <= peer.instructions
@@ -83,6 +87,8 @@ def measure(model: str, compiler: str) -> Row:
         compiler=f"{report.toolchain.compiler} {report.toolchain.compiler_version}",
         macs=totals.macs,
         instructions=totals.instructions,
+        cycles=totals.cycles,
+        cycles_error_percent=totals.cycles_error_percent,
         arena=totals.ram.arena,
         static=totals.ram.static,
         stack=totals.ram.stack,
@@ -96,13 +102,14 @@ def measure(model: str, compiler: str) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    head = ("model", "compiler", "instructions", "per MAC", "bar", "best unfused peer", "ours/it", "best fused peer",
+    head = ("model", "compiler", "instructions", "per MAC", "cycles (est.)", "error", "bar", "best unfused peer", "ours/it", "best fused peer",
             "ours/it", "RAM", "bar", "best peer", "stack", "code", "weights", "error", "bars")  # fmt: skip
     lines = [head]
     for r in rows:
         p = PEERS[r.model]
         lines.append((
-            r.model, r.compiler, f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}", f"{p.instructions:,}",
+            r.model, r.compiler, f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}", f"{r.cycles:,}",
+            f"±{r.cycles_error_percent:g} %", f"{p.instructions:,}",
             f"{p.unfused:,} ({p.unfused_by})", f"{r.instructions / p.unfused:.2f}",
             f"{p.fused:,} ({p.fused_by})", f"{r.instructions / p.fused:.2f}",
             f"{r.arena + r.static:,}", f"{p.ram:,}", f"{p.best_ram:,}", f"{r.stack:,}", f"{r.code:,}",

@@ -153,4 +153,19 @@ def _summary(report: Report, out: Path) -> None:
     details += [f"arena {size(totals.ram.arena)}", f"stack {size(totals.ram.stack)}"]
     details += [f"{short(totals.instructions)} instructions", f"{short(totals.macs)} MACs"]
     print("  " + ", ".join(details), file=sys.stderr)
+    if totals.cycles is not None:
+        print(f"  {_time(report)}", file=sys.stderr)
     print(f"  {plain(out, 300)}/ and {plain(out, 300)}.zip; open {plain(out, 300)}/report.html", file=sys.stderr)
+
+
+def _time(report: Report) -> str:
+    """Estimated cycles and latency, how sure they are, and what they are for."""
+    from compiler.pack.figures import short
+
+    totals = report.totals
+    error = totals.cycles_error_percent
+    sure = "error unknown" if error is None else f"±{error:g} %"
+    text = f"about {short(totals.cycles)} cycles ({sure})"
+    if totals.latency_ms is not None and totals.clock_mhz is not None:
+        text += f", {totals.latency_ms:.3g} ms at {totals.clock_mhz:g} MHz"
+    return f"{text}: {totals.cycles_model}"
