@@ -75,7 +75,7 @@ function JobRow({ job }: { job: Compilation }) {
         )}
         {job.group && (
           <span className={classes.extra}>
-            <Link to="/groups/$id" params={{ id: job.group }} aria-label={`Compare ${job.model.name}, ${job.target}, ${languageTitle(job.emit)} with its group`}>
+            <Link to="/groups/$id" params={{ id: job.group }} aria-label={`Compare with its group: ${job.model.name}, ${job.target}, ${languageTitle(job.emit)}`}>
               Compare with its group
             </Link>
           </span>
