@@ -26,6 +26,7 @@ _BYTES: dict[str, float] = {
     "mb": 1000**2,
 }
 _MILLISECONDS = {"ms": 1.0, "us": 0.001, "s": 1000.0, "": 1.0}
+_NAMES = {"flash": "flash", "ram": "RAM"}
 _UNITS = {"flash": _BYTES, "ram": _BYTES, "latency": _MILLISECONDS}
 _LIMIT = re.compile(r"\s*([a-z]+)\s*=\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
@@ -75,19 +76,15 @@ def check_budget(report: Report, options: CompileOptions) -> None:
             over.append(name)
         facts[name] = _row(name, value, limit)
     where = board(options.board) if options.board else None
-    if where is not None:
-        beyond = _beyond(where, report, options)
-        over += beyond
-        facts |= beyond
-    if over:
-        whose = f" of {where.title}" if where is not None and not set(over) <= set(options.budget) else ""
-        raise BudgetExceeded(
-            EXCEEDED,
-            f"the {'memory' if whose else 'budget'} for {' and '.join(sorted(over))}{whose} is exceeded",
-            where=report.model.name,
-            facts={**facts, **_needs(report, over)},
-            help="report.html shows which layers need most; `--optimize size` or `--optimize ram` may help",
-        )
+    beyond = _beyond(where, report, options) if where is not None else {}
+    said = [f"the budget for {' and '.join(over)} is exceeded"] if over else []
+    help = "report.html shows which layers need most; `--optimize size` or `--optimize ram` may help"
+    if where is not None and beyond:
+        said.append(f"{where.title} has too little {' and '.join(_NAMES[name] for name in beyond)}")
+        help += "; `deepmetal boards --fits` shows boards with more room"
+    if said:
+        facts = {**facts, **beyond, **_needs(report, [*over, *beyond])}
+        raise BudgetExceeded(EXCEEDED, "; ".join(said), where=report.model.name, facts=facts, help=help)
 
 
 def _beyond(where: Board, report: Report, options: CompileOptions) -> dict[str, str]:
@@ -103,6 +100,8 @@ def _beyond(where: Board, report: Report, options: CompileOptions) -> dict[str, 
         if need <= there:
             regions = describe_spans(where)
             rows["ram"] = f"{need:,} bytes do not fit into the regions {regions}: {-found.ram_free:,} too many"
+    elif found.ram_free is None and found.arena_in is None and where.spans:  # the stack is not known, and not needed
+        rows["ram"] = f"an arena of {ram.arena:,} bytes does not fit into the regions {describe_spans(where)}"
     return {name: row for name, row in rows.items() if name not in options.budget}
 
 

@@ -137,9 +137,19 @@ def test_a_board_is_a_limit_unless_a_budget_says_something_else() -> None:
     options = CompileOptions(board="nucleo-f103rb", target="cortex-m3")
     with pytest.raises(BudgetExceeded) as caught:
         check_budget(ds_cnn(), options)
-    assert caught.value.title == "the memory for ram of NUCLEO-F103RB is exceeded"
+    assert caught.value.title == "NUCLEO-F103RB has too little RAM"
     assert caught.value.facts["ram"] == "64,192 of 20,480 bytes, 43,712 too many"
     check_budget(ds_cnn(), options.model_copy(update={"budget": {"ram": 65536}}))
+
+
+def test_an_arena_that_is_too_large_needs_no_measured_stack() -> None:
+    report = ds_cnn()
+    ram = report.totals.ram.model_copy(update={"stack": None, "total": None})
+    unrun = report.model_copy(update={"totals": report.totals.model_copy(update={"ram": ram})})
+    with pytest.raises(BudgetExceeded) as caught:
+        check_budget(unrun, CompileOptions(board="nucleo-f103rb", run=False))
+    assert caught.value.facts["ram"] == "an arena of 64,000 bytes does not fit into the regions SRAM 20 KiB"
+    check_budget(unrun, CompileOptions(board="nucleo-l476rg", run=False))
 
 
 def test_an_arena_larger_than_every_region_is_exceeded() -> None:

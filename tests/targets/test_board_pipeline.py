@@ -84,7 +84,7 @@ def test_a_board_that_is_too_small(model: Path, tmp_path: Path, capsys: pytest.C
     error = capsys.readouterr().err
     assert status == 3
     assert "E0501" in error
-    assert "the memory for flash of NUCLEO-L432KC is exceeded" in error
+    assert "NUCLEO-L432KC has too little flash" in error
     assert "weights 272,000" in error
     assert (out / "report.json").is_file()
 
