@@ -1,7 +1,7 @@
 """Disassembly by binutils or LLVM, read back: instructions with their offset, their text and their source line.
 
 Texts are made the same for all architectures: one blank between words, no comments, and what the linker will fill in
-is named: `bl 0 <model_run>` beside a relocation becomes `bl conv2d_3x3`.
+is named: beside a relocation `bl 0 <model_run>` becomes `bl conv2d_3x3`, and `lui a1,0x0` `lui a1,0x0 → weights`.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _named(text: str, symbol: str) -> str:
         return f"{word} {name}" + (f"+{addend.replace('0x0000', '0x')}" if addend.strip("0x") else "")
     if _PLACE.search(text):
         return _PLACE.sub(name, text)
-    return f"{text} <{name}>"
+    return f"{text} → {name}"
 
 
 def within(text: str, start: int, size: int) -> str:

@@ -61,7 +61,7 @@ other: nop | dmb ish | prfm pldl1keep, [x0]
 load: movss (%rdx,%rax,1),%xmm0 | mov 0x8(%rsp),%rax | pop %rbp | vbroadcastss (%rdi),%ymm0 | mov %fs:0x28,%rax |
     movzbl (%rax),%eax | vmovups 0x20(%rsi),%zmm1
 store: movss %xmm0,(%rdi,%rax,1) | push %rbx | movl $0x0,0x8(%rsp) | vmovups %ymm0,(%rdi) |
-    vextractf128 $0x1,%ymm0,(%rax) | mov %rax,0x0(%rip) <.bss>
+    vextractf128 $0x1,%ymm0,(%rax) | mov %rax,0x0(%rip) → .bss
 multiply: mulss %xmm1,%xmm0 | imul %rdx,%rax | vmulss (%rax),%xmm1,%xmm2
 mac: vfmadd231ss %xmm1,%xmm2,%xmm3 | vfnmadd132sd (%rax),%xmm1,%xmm2
 float: addss (%rax),%xmm0 | divss %xmm1,%xmm0 | cvttss2si %xmm0,%eax | cvtsi2ss %eax,%xmm0 | maxss %xmm1,%xmm0

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from compiler.anatomy import lines as lines_module
 from compiler.anatomy import listing as listing_module
+from compiler.anatomy.counts import paired
 from compiler.anatomy.listing import listing
 from compiler.anatomy.mix import layer_mix, mix_of
+from compiler.anatomy.objdump import Instruction
 from compiler.anatomy.sections import sections
 from compiler.emulator.build import Build
 from compiler.emulator.measure import Measurement, measure
@@ -22,6 +25,7 @@ from compiler.targets import target
 from compiler.timing import time_run
 from tests.emulator import tiny
 from tests.emulator.test_measure import VECTORS
+from tests.support import needs
 
 pytestmark = [pytest.mark.needs_gcc_arm, pytest.mark.needs_qemu]
 
@@ -94,7 +98,7 @@ def test_lines_point_at_the_statement(ran: tuple[Build, Measurement]) -> None:
 def test_no_lines_when_the_second_compilation_gives_other_code(
     ran: tuple[Build, Measurement], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing_module, "LINE_TABLES", "-O0")
+    monkeypatch.setattr(lines_module, "LINE_TABLES", "-O0")
     content, functions = listed(*ran)
     assert content["lines"] is False
     assert {i["line"] for f in functions.values() for i in f["instructions"]} == {None}
@@ -177,3 +181,31 @@ def test_symbols_of_the_map_name_their_first_layer(ran: tuple[Build, Measurement
         for symbol in part.symbols:
             assert part.address <= symbol.address
             assert symbol.address + symbol.size <= part.address + part.size
+
+
+def code(*texts: str, start: int = 0) -> list[Instruction]:
+    return [Instruction(start + 4 * i, text, None) for i, text in enumerate(texts)]
+
+
+def test_shortened_calls_and_addresses_are_paired_with_what_the_linker_left() -> None:
+    before = code("auipc ra,0x0 → f", "jalr ra", "lui a1,0x0 → w", "mv a1,a1 → w", "nop", "lw a0,0(a1)", "ret")
+    after = code("jal 80 <f>", "lui a1,0x80007", "add a1,a1,-4", "lw a0,0(a1)", "ret", start=100)
+    assert paired(before, after) == {4: 100, 8: 104, 12: 108, 20: 112, 24: 116}
+    assert paired(before, after[:-1]) == {}
+    assert paired(before, [*after, *code("ret", start=200)]) == {}
+    assert paired(code("add a0,a0,a1", "ret"), code("sub a0,a0,a1", "ret")) == {}
+
+
+def test_risc_v_code_that_the_linker_shortened_has_counts(tmp_path: Path) -> None:
+    if reason := needs.missing_for("rv32imc"):
+        pytest.skip(reason)
+    options = CompileOptions(target="rv32imc")
+    built, measured = measure(tiny.program(), tiny.sources(), target("rv32imc"), options, tmp_path, VECTORS[:1])
+    data = listing(tiny.program(), built, options, tiny.sources(), measured)
+    assert data is not None
+    functions = {f["name"]: f["instructions"] for f in json.loads(data)["functions"]}
+    calls = [i for i in functions["scale"] if "__mulsf3" in i["text"]]
+    assert calls  # soft floating point: the object calls in two instructions
+    assert {i["executed"] for i in calls} == {None}  # of which the linker leaves the second alone
+    for name, times in (("model_run", 1), ("scale", 1), ("dense", 2), ("relu", 1)):
+        assert functions[name][0]["executed"] == times, name

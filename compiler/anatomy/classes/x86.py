@@ -6,8 +6,8 @@ An instruction that computes with an operand in memory counts as what it compute
 MACHINE = "EM_X86_64"
 
 _MOVE = r"v? mov [a-z0-9]*"
-_INTO_MEMORY = r"(?: [^(]* \([^)]*\) | .*,%[fg]s:\w+ ) (?:\{%\w+\})? (?:\s<.*>)? $"
-_FROM_MEMORY = r"(?: [^,(]* \([^)]*\) (?:\s<.*>)? | %[fg]s:\S* ) ,"
+_INTO_MEMORY = r"(?: [^(]* \([^)]*\) | .*,%[fg]s:\w+ ) (?:\{%\w+\})? (?:\s→.*)? $"
+_FROM_MEMORY = r"(?: [^,(]* \([^)]*\) (?:\s→.*)? | %[fg]s:\S* ) ,"
 
 RULES = (
     ("load", rf"(?:{_MOVE}|v?p?broadcast\w+) \s {_FROM_MEMORY}"),
