@@ -33,7 +33,8 @@ def ds_cnn() -> r.Report:
         ("dense", "Dense", 768, 780, "dense"),
         ("softmax", "Softmax", 0, 0, "softmax"),
     ]
-    layers, seen = [], set()
+    layers: list[r.Layer] = []
+    seen: set[str] = set()
     for name, op, macs, parameters, kernel in plan:
         tail = name in ("dense", "softmax")
         shape = [1, 12] if tail else [1, 64] if name in ("pool", "flatten") else [1, 64, 25, 5]
@@ -204,7 +205,8 @@ def timed() -> r.Report:
 def _section(
     name: str, kind: str, region: str, at: int, size: int, symbols: list[r.MapSymbol] | None = None
 ) -> r.MapSection:
-    return r.MapSection(name=name, kind=kind, region=region, address=at, size=size, symbols=symbols or [])  # type: ignore[arg-type]
+    fields = {"name": name, "kind": kind, "region": region, "address": at, "size": size, "symbols": symbols or []}
+    return r.MapSection.model_validate(fields)
 
 
 def many_layers(count: int, name: str = "block/{}/conv") -> r.Report:

@@ -22,6 +22,8 @@ import pytest
 from compiler.errors import ModelError
 from compiler.options import CompileOptions
 from compiler.pack.formats import check, folder, package, registry
+from tests.pack.reports import hostile
+from tests.pack.test_pack import make
 from tests.pack.test_real_artifact import compile_, model  # noqa: F401 - a fixture
 from tests.support import needs
 
@@ -110,6 +112,36 @@ def test_what_is_no_artifact_is_an_error() -> None:
         with pytest.raises(ModelError) as caught:
             package("cmake", files)
         assert caught.value.code == "E1031"
+
+
+@pytest.mark.parametrize("path", ["include/../../x.h", "/etc/x", "src\\..\\x"])
+def test_paths_that_lead_out_of_an_artifact_are_refused(path: str, tmp_path: Path) -> None:
+    files = make(tmp_path / "out").files
+    assert package("cmake", files)
+    with pytest.raises(ModelError) as caught:
+        package("cmake", {**files, path: b""})
+    assert caught.value.code == "E1031"
+
+
+@pytest.mark.parametrize("name", sorted(registry()))
+def test_hostile_names_stay_out_of_build_files(name: str, tmp_path: Path) -> None:
+    """Only READMEs and one-line descriptions show what the model calls itself."""
+    _, data = package(name, make(tmp_path / "out", hostile()).files)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for path in archive.namelist():
+            if "/test/" in path or path.endswith((".o", ".a")):
+                continue
+            text = archive.read(path).decode()
+            assert "\x1b" not in text, path
+            assert "\u202e" not in text, path
+            if path.endswith(".json"):
+                json.loads(text)
+            elif path.endswith(".properties"):
+                assert all("=" in line for line in text.splitlines())
+            elif path.endswith(".pdsc"):
+                ElementTree.fromstring(text)
+            elif not path.endswith("README.md"):
+                assert "alert(1)" not in text, path
 
 
 @pytest.mark.needs_gcc_arm

@@ -48,7 +48,7 @@ class Kit:
             report = Report.model_validate_json(files["report.json"])
             options = CompileOptions.model_validate(report.options)
             kit = cls(options, report, files)
-            if kit.header not in files or kit.source not in files:
+            if kit.header not in files or kit.source not in files or any(map(_leads_out, files)):
                 raise KeyError(kit.header)
         except (KeyError, pydantic.ValidationError) as error:
             raise ModelError(
@@ -150,6 +150,11 @@ class Kit:
             **{"entry": "", **values},
         )
         return text.encode()
+
+
+def _leads_out(path: str) -> bool:
+    """Such a path would go from a hostile artifact into the package."""
+    return path.startswith("/") or "\\" in path or ".." in path.split("/")
 
 
 def _tensor(index: int, info: TensorInfo) -> Tensor:
