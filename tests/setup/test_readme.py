@@ -58,12 +58,18 @@ def run(script: str, cwd: Path) -> str:
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=300).stdout
 
 
-def test_the_command_line_example(checkout: Path) -> None:
-    (script,) = [example for example in EXAMPLES if "deepmetal compile" in example]
-    run(script, checkout)
+def test_the_command_line_examples(checkout: Path) -> None:
+    first, more = [example for example in EXAMPLES if "deepmetal compile" in example]
+    run(first, checkout)
     report = json.loads((checkout / "out" / "report.json").read_text())
     assert report["validation"]["passed"]
     assert "report.html" in zipfile.ZipFile(checkout / "out.zip").namelist()
+    said = run(more, checkout)
+    assert "nucleo-f446re" in said
+    for out, language in (("board", "model.c"), ("riscv", "model.ll")):
+        assert json.loads((checkout / out / "report.json").read_text())["validation"]["passed"]
+        assert (checkout / out / "src" / language).is_file()
+    assert list((checkout / "board" / "pack" / "bare-metal").rglob("Makefile"))
 
 
 def test_the_curl_example(checkout: Path, service: str) -> None:
