@@ -9,7 +9,7 @@ ends with it, so the layers add up to the total.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -48,7 +48,7 @@ class Measurement:
 
     runs: tuple[VectorRun, ...]
     instructions: int | None
-    instructions_each: tuple[int, ...]  # per vector
+    instructions_each: tuple[int, ...]  # per vector; of the first one only where there is no FPU
     layer_instructions: tuple[int, ...] | None
     stack: int | None
     counting: Counting | None
@@ -94,6 +94,8 @@ def run(
     emulator, harness = built.target.emulator, built.harness
     if emulator is None or harness is None:
         raise CompilerBug(CRASHED, f"{built.target.name} is built and not run")
+    if counting == "auto" and built.target.float_unit == "none" and len(vectors) > 1:
+        return _count_only_the_first(built, program, vectors, trace, seconds)
     rundir = built.workdir / "run"
     rundir.mkdir(exist_ok=True)
     for name in ("results.bin", "fault.bin", "counts.txt"):
@@ -116,6 +118,20 @@ def run(
     if trace is not None:
         trace.log(f"{measured.instructions} instructions (by {measured.counting}), {measured.stack} bytes of stack")
     return measured
+
+
+def _count_only_the_first(
+    built: Build, program: Program, vectors: Sequence[Mapping[str, Array]], trace: Trace | None, seconds: float
+) -> Measurement:
+    """The other vectors without the plugin: four times as quick, where each takes up to billions of instructions."""
+    counted = run(built, program, vectors[:1], trace, seconds=seconds)
+    emulator, harness, rundir = built.target.emulator, built.harness, built.workdir / "run"
+    assert emulator is not None and harness is not None
+    (rundir / "results.bin").unlink()
+    (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors[1:]))
+    run_firmware(emulator, harness, rundir, seconds=seconds)
+    runs = (*counted.runs, *_results(built, program, len(vectors) - 1).runs)
+    return replace(counted, runs=runs, stack=max(one.stack for one in runs))
 
 
 def _run_native(harness: Path, workdir: Path, emulator: Native, seconds: float) -> None:
