@@ -13,7 +13,8 @@ export function FitMark({ fit }: { fit: BoardFit }) {
   const Icon = ICONS[answer]
   return (
     <span className={classes.mark} data-fit={answer}>
-      <Icon size={14} /> {WORDS[answer]}
+      <Icon size={14} />
+      <span className={classes.word}>{WORDS[answer]}</span>
     </span>
   )
 }

@@ -1,4 +1,3 @@
-import { useElementSize, useMergedRef } from "@mantine/hooks"
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react"
 import classes from "./long-list.module.css"
 import { rowAfterKey, rowsInSight, scrollToRow } from "@/lib/window"
@@ -21,10 +20,17 @@ interface Props {
 export function LongList({ label, count, active, onActive, onHover, rowProps, children }: Props) {
   const id = useId()
   const box = useRef<HTMLDivElement>(null)
-  const { ref: sized, height } = useElementSize<HTMLDivElement>()
-  const ref = useMergedRef(box, sized)
+  const [height, setHeight] = useState(0)
   const [scrollTop, setScrollTop] = useState(0)
   const { first, end } = rowsInSight(scrollTop, height, ROW_HEIGHT, count)
+
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight))
+    observer.observe(element)
+    return () => observer.disconnect()
+  }, [])
 
   useEffect(() => {
     const element = box.current
@@ -42,7 +48,7 @@ export function LongList({ label, count, active, onActive, onHover, rowProps, ch
   const inSight = active !== null && active >= first && active < end
   return (
     <div
-      ref={ref}
+      ref={box}
       className={classes.box}
       role="listbox"
       tabIndex={0}

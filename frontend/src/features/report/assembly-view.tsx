@@ -159,7 +159,7 @@ function SideBySide({ id, report, listing, symbol, onSymbol }: SideBySideProps) 
         </div>
       </div>
       <p className={classes.status} role="status">
-        {pinned.place ? summary(asm, pinned.place) : `Choose a line to see what became of it.${counted ? " Executions are those of one inference." : ""}`}
+        {pinned.place ? summary(asm, pinned.place) : `Choose a line to see what became of it.${counted ? " Executions are those of one inference." : ""}${timed ? " Cycles are estimates without waits for flash." : ""}`}
       </p>
     </section>
   )
