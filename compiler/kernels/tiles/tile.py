@@ -83,6 +83,9 @@ def accumulate(
 
 def _step(k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr) -> None:
     widths = [cell.value.type.lanes for cell in acc[0]]
+    if len(acc) < len(widths):
+        _few_positions(k, acc, x, offsets, w, i, widths)
+        return
     outputs, at, weights = sum(widths), 0, []
     for width in widths:
         weights.append(k.let("w", w.vector(w.base + (i * outputs + at), width)))
@@ -95,6 +98,22 @@ def _step(k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: 
             if lanes not in wide:
                 wide[lanes] = k.let("xs", Splat(value, weight.type))
             cell += wide[lanes] * weight
+
+
+def _few_positions(
+    k: Kernel, acc: list[list[Cell]], x: View, offsets: Sequence[int], w: View, i: Expr, widths: Sequence[int]
+) -> None:
+    """The inputs stay in registers and weights pass by; the other way round needs more registers than there are."""
+    values = [k.let("x", x.at(i + offset)) for offset in offsets]
+    wide: dict[tuple[int, int], Expr] = {(p, 1): value for p, value in enumerate(values)}
+    outputs, at = sum(widths), 0
+    for column, width in enumerate(widths):
+        weight = k.let("w", w.vector(w.base + (i * outputs + at), width))
+        at += width
+        for p, row in enumerate(acc):
+            if (p, width) not in wide:
+                wide[p, width] = k.let("xs", Splat(values[p], weight.type))
+            row[column] += wide[p, width] * weight
 
 
 def pack_outputs(w: Array, block: int) -> Array:

@@ -123,10 +123,10 @@ KERNEL void conv2d_3x3_5x6x2(const float *x, const float *restrict w, const floa
                     const float *xs1 = x + (oy * 6 + ky * 6 + left + c * 30 + col_low - 6);
                     const float *ws1 = w + (ky * 12 + c * 6 + col_low * 2);
                     for (int32_t i = 0; i < run; i++) {
-                        const float w7 = ws1[i * 2];
-                        const float w8 = ws1[i * 2 + 1];
                         const float x13 = xs1[i];
+                        const float w7 = ws1[i * 2];
                         acc8 += x13 * w7;
+                        const float w8 = ws1[i * 2 + 1];
                         acc9 += x13 * w8;
                     }
                 }
