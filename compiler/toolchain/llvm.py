@@ -44,6 +44,7 @@ def job_for(target: Target, options: CompileOptions) -> dict[str, Any]:
     cpu, features = target.llvm.ordered_for or (target.llvm.cpu, target.llvm.features)
     return {
         "triple": target.llvm.triple,
+        "options": [],
         "cpu": cpu,
         "features": ",".join(features),
         "abi": target.llvm.abi,

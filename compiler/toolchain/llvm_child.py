@@ -18,6 +18,8 @@ INVALID = 3
 
 
 def main(job: dict[str, Any]) -> int:
+    for option in job["options"]:
+        llvm.set_option("", option)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     try:
