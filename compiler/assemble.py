@@ -215,8 +215,16 @@ def _notes(
     return notes
 
 
+WAITING_LONG = 0.1  # the model's references wait for code in 4 % of their cycles at most
+
+
 def _about_cycles(timing: Timing) -> str:
     text = f"Cycles are estimated by a model of the pipeline ({timing.model}) from what was executed."
+    if timing.waiting_for_code > WAITING_LONG:
+        text += (
+            f" {timing.waiting_for_code:.0%} of them are waits for code: inner loops are larger than the flash's cache. "
+            "The model's references have few such waits, so the error may be larger here."
+        )
     if timing.error_percent is None:
         return f"{text} No measurement on a board was at hand to hold the model against: its error is unknown."
     return f"{text} Its worst error on published measurements is {timing.error_percent:g} %."

@@ -22,6 +22,7 @@ class Timing:
     clock_mhz: float | None
     error_percent: float | None  # the model's worst error on its references; None: it has none
     model: str
+    waiting_for_code: float  # share of the cycles in which the core waits for instructions from flash
     run: Run  # for other boards with the same core
 
     @property
@@ -53,6 +54,7 @@ def time_run(built: Build, measured: Measurement, target: Target, board: Board |
         clock_mhz=board.clock_mhz if board is not None else target.clock_mhz,
         error_percent=worst_error(model.name),
         model=describe(model, flash, board),
+        waiting_for_code=estimate.fetch_stalls / max(1, estimate.cycles),
         run=run,
     )
 

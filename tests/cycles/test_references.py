@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -11,14 +12,16 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from compiler.emulator.build import build
 from compiler.emulator.cycles import Run, cores, read_run, worst_error
 from compiler.emulator.cycles.calibration import TABLE
 from compiler.emulator.cycles.condense import Condensed, condense
 from compiler.emulator.measure import measure
+from compiler.emulator.measure import run as emulate
 from compiler.options import CompileOptions
 from compiler.targets import target
 from compiler.targets.base import FlashTiming
-from compiler.timing import time_run
+from compiler.timing import time_run, usual_board
 from tests.emulator import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,3 +111,23 @@ def test_every_kind_of_core_is_timed(name: str, tmp_path: Path) -> None:
 def test_a_processor_without_model_is_not_timed(tmp_path: Path) -> None:
     built, measured = measure(tiny.program(), tiny.sources(), target("host"), CompileOptions(), tmp_path, VECTORS)
     assert time_run(built, measured, target("host")) is None
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_without_the_plugin_there_are_no_cycles(tmp_path: Path) -> None:
+    built = build(tiny.program(), tiny.sources(), target("cortex-m4"), CompileOptions(), tmp_path)
+    measured = emulate(built, tiny.program(), VECTORS, counting="timer")
+    assert measured.instructions is not None
+    assert time_run(built, measured, target("cortex-m4")) is None
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_the_usual_board_is_the_one_of_the_clock(run: Run) -> None:
+    board = usual_board(target("cortex-m4"))
+    assert board is not None
+    assert board.title in target("cortex-m4").clock_of
+    assert board.timing is not None
+    assert run.estimate(board.timing).cycles > run.estimate().cycles
+    assert usual_board(dataclasses.replace(target("cortex-m4"), clock_of="a board that nobody knows")) is None
