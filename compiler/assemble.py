@@ -222,8 +222,8 @@ def _about_cycles(timing: Timing) -> str:
     text = f"Cycles are estimated by a model of the pipeline ({timing.model}) from what was executed."
     if timing.waiting_for_code > WAITING_LONG:
         text += (
-            f" {timing.waiting_for_code:.0%} of them are waits for code: inner loops are larger than the flash's cache. "
-            "The model's references have few such waits, so the error may be larger here."
+            f" {timing.waiting_for_code:.0%} of them are waits for code: inner loops are larger than the flash's cache."
+            " The model's references have few such waits, so the error may be larger here."
         )
     if timing.error_percent is None:
         return f"{text} No measurement on a board was at hand to hold the model against: its error is unknown."
