@@ -271,7 +271,7 @@ def _tools() -> dict[str, str]:
 
     names = {"clang", "ld.lld"}
     for target in known().values():
-        names.add(target.gcc.program("gcc"))
+        names |= {target.gcc.program("gcc"), target.gcc.program("objdump")}
         if isinstance(target.emulator, Qemu | QemuUser):
             names.add(target.emulator.program)
     found = {name: find(name) for name in sorted(names)}
