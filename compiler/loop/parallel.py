@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from compiler.loop.affine import Address, Scope, operands
 from compiler.loop.nodes import Assign, Body, Buffer, Call, Const, Expr, For, Function, If, Let, Load, Store, Window
 
-LEAST_WORK = 20_000  # statements; sharing fewer costs more than it gains
+LEAST_WORK = 60_000  # statements; sharing fewer costs more than it gains
 
 
 def parallelize(function: Function, same: Mapping[str, str] | None = None, least: int = LEAST_WORK) -> Function:
