@@ -4,6 +4,8 @@ import type { Report } from "@/api/types"
 
 const report = (validation: Partial<NonNullable<Report["validation"]>> | null): Report =>
   ({
+    options: {},
+    boards: [],
     totals: { flash: { total: 95808 }, ram: { arena: 64008, total: 64384 } },
     validation: validation && {
       reference: "ONNX Runtime 1.31.1",
@@ -35,3 +37,13 @@ it("says what is off", () => {
 })
 
 it("praises equality", () => expect(verdict(report({ bit_exact: true })).title).toContain("bit for bit"))
+
+it("says what that means for the board that was chosen", () => {
+  const on = (fits: boolean | null) => {
+    const board = { name: "disco", title: "Disco", fits, flash_free: 2048, ram_free: 1024 } as Report["boards"][number]
+    return verdict({ ...report({}), options: { board: "disco" }, boards: [board] }).detail
+  }
+  expect(on(true)).toMatch(/ Fits Disco, where 2 KiB of flash and 1 KiB of RAM stay free\.$/)
+  expect(on(false)).toMatch(/ Too large for Disco\.$/)
+  expect(on(null)).toMatch(/ Whether Disco has room is not known\.$/)
+})

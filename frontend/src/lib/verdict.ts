@@ -15,7 +15,7 @@ export function verdict(report: Report): Verdict {
     return {
       kind: "warn",
       title: "Compiled, not run",
-      detail: `Nothing was compared with the model, because the emulator was left out. Needs ${size}.`,
+      detail: `Nothing was compared with the model, because the emulator was left out. Needs ${size}.${onBoard(report)}`,
     }
   }
   const seen = `on ${plural(validation.vectors, "input vector")} run on the emulator`
@@ -29,5 +29,14 @@ export function verdict(report: Report): Verdict {
   const match = validation.bit_exact
     ? `Equal to ${validation.reference}, bit for bit`
     : `Matches ${validation.reference} within ${small(validation.max_abs_error)}`
-  return { kind: "ok", title: match, detail: `Checked layer by layer ${seen}. Needs ${size}.` }
+  return { kind: "ok", title: match, detail: `Checked layer by layer ${seen}. Needs ${size}.${onBoard(report)}` }
+}
+
+/** What that means for the board that it was compiled for. */
+function onBoard({ options, boards }: Report): string {
+  const board = boards.find(({ name }) => name === options.board)
+  if (!board) return ""
+  if (board.fits === null) return ` Whether ${board.title} has room is not known.`
+  if (!board.fits) return ` Too large for ${board.title}.`
+  return ` Fits ${board.title}, where ${bytes(board.flash_free)} of flash and ${bytes(board.ram_free)} of RAM stay free.`
 }
