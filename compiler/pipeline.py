@@ -27,6 +27,7 @@ from compiler import emit, own_kernels, targets
 from compiler.anatomy.listing import listing
 from compiler.architecture import architecture
 from compiler.assemble import assemble
+from compiler.beside_c import beside_c
 from compiler.budget import check_budget, refuse_uncheckable
 from compiler.dump import dump
 from compiler.emulator.build import build
@@ -123,15 +124,18 @@ def compile_model(
             if vectors is not None
             else draw_vectors(program.inputs, options.vectors)
         )
-        measured = checked = timing = None
+        measured = checked = timing = compared = None
         if options.run and why_not_run(target) is None:
             with trace.stage("emulate"):
                 measured = run(built, program, drawn, trace)
                 timing = time_run(built, measured, target, boards.board(options.board) if options.board else None)
+                compared = beside_c(program, options, target, drawn, built, timing, workdir)
             with trace.stage("validate"):
                 checked = validate(program, source.reference(), measured.runs, drawn)
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked, timing)
+            if compared is not None:
+                report.notes.append(compared)
             dump("report.json", report.to_json)
             artifact = pack(
                 out,
