@@ -51,6 +51,8 @@ def _linker(target: Target, compiler: Compiler, script: str) -> list[str | Path]
     if driver is not None:
         machine = target.gcc.machine.split()
         return [driver, *machine, "-nostdlib", "-nostartfiles", *STATIC, "-Wl,--gc-sections", *layout]
+    if target.float_unit == "none":
+        require(target.gcc.program("gcc"), f"its library, for floating point without an FPU on {target.name}")
     return [require("ld.lld", f"linking for {target.name}").path, "-static", "--gc-sections", *layout]
 
 

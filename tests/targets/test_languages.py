@@ -14,10 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 from compiler import emit
 from compiler.emulator.build import Build, build
 from compiler.emulator.measure import run
+from compiler.errors import ToolError
 from compiler.options import CompileOptions
 from compiler.program import Program
 from compiler.targets import target, targets
 from compiler.targets.base import CompilerName, Qemu
+from compiler.toolchain import find, link, select
 from compiler.toolchain.find import path_of
 from compiler.toolchain.select import installed
 from compiler.vectors import draw_vectors
@@ -119,6 +121,33 @@ def test_both_compilers_compute_the_same_bits(
     for compiler in COMPILERS:
         made = built(name, tmp_path / compiler, compiler=compiler)
         assert outputs(run(made, small, draw_vectors(small.inputs, 1))) == wanted, compiler
+
+
+@pytest.fixture
+def only_clang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer without any gcc for other processors."""
+    for module in (link, select):
+        monkeypatch.setattr(module, "path_of", lambda name: None if name.endswith("-gcc") else path_of(name))
+
+
+@pytest.mark.needs_clang
+@pytest.mark.parametrize("name", marked(["cortex-m4", "rv64gcv", "aarch64"]))
+def test_clang_and_lld_are_enough_where_there_is_an_fpu(
+    name: str, only_clang: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made, small = built(name, tmp_path), program(target(name).abilities)
+    measured = run(made, small, draw_vectors(small.inputs, 1))
+    assert made.compiler == "clang"
+    assert outputs(measured) == on_this_computer(target(name).abilities, tmp_path_factory.getbasetemp() / "host")
+
+
+@pytest.mark.needs_clang
+def test_soft_float_needs_the_library_of_gcc(only_clang: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "path_of", link.path_of)
+    with pytest.raises(ToolError) as caught:
+        built("cortex-m3", tmp_path)
+    assert caught.value.code == "E0701"
+    assert "without an FPU" in caught.value.facts["needed for"]
 
 
 @pytest.mark.needs_target("cortex-m0")
