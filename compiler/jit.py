@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from compiler.emit.c import Unit, weights_outside
 from compiler.emit.llvm import module_text
-from compiler.emit.llvm_values import SQRT
+from compiler.emit.llvm_operations import SQRT
 from compiler.errors import CompilerBug
 from compiler.graph.types import Array
 from compiler.options import CompileOptions

@@ -11,8 +11,8 @@ from compiler.emit.c import Unit, header, shape_text, weights_outside
 from compiler.emit.c_kernel import comment
 from compiler.emit.llvm_api import Api
 from compiler.emit.llvm_kernel import function
+from compiler.emit.llvm_operations import Module
 from compiler.emit.llvm_text import element_type, rows
-from compiler.emit.llvm_values import Module
 from compiler.options import CompileOptions
 from compiler.program import Argument, Layer, Program
 from compiler.version import VERSION

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.emit.c_kernel import comment
+from compiler.emit.llvm_operations import Module
 from compiler.emit.llvm_text import llvm_type, memory_type
-from compiler.emit.llvm_values import Module, Values
+from compiler.emit.llvm_values import Values
 from compiler.errors import CompilerBug
 from compiler.loop.analysis import written_buffers
 from compiler.loop.intervals import Interval, fits
