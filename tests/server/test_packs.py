@@ -63,7 +63,7 @@ def test_the_catalogue_says_what_there_is_no_package_for(client: TestClient) -> 
     targets = {pack["name"]: pack["targets"] for pack in client.get(f"{API}/catalog").json()["packs"]}
     assert targets["arduino"]["llvm"] == []
     assert "host" not in targets["bare-metal"]["c"]
-    assert targets["esp-idf"]["llvm"] == [name for name in targets["esp-idf"]["c"] if name.startswith("rv")]
+    assert targets["esp-idf"]["llvm"] == [name for name in targets["esp-idf"]["c"] if name.startswith("rv32")]
 
 
 def test_an_unknown_format_is_404_and_lists_the_known_ones(client: TestClient, files: dict[str, bytes]) -> None:
