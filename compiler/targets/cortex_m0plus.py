@@ -12,7 +12,7 @@ TARGET = Target(
     gcc=Gcc("arm-none-eabi", "-mcpu=cortex-m0plus -mthumb -mfloat-abi=soft"),
     clang=Clang("-mfloat-abi=soft"),
     prefer="gcc",
-    clock_mhz=133,
+    clock_mhz=200,
     clock_of="Raspberry Pi Pico (RP2040)",
     memory=MPS2_MEMORY,
     emulator=cortex_m("mps2-an385", "cortex-m3", MPS2_TIMER),

@@ -14,7 +14,7 @@ TARGET = Target(
     clang=Clang("-mfloat-abi=hard -mllvm -enable-arm-maskedgatscat=false"),
     prefer="clang",
     clock_mhz=800,
-    clock_of="STM32N6570-DK (STM32N657)",
+    clock_of="NUCLEO-N657X0-Q (STM32N657)",
     memory=AN547_MEMORY,
     emulator=cortex_m("mps3-an547", "cortex-m55"),
     float_unit="double",

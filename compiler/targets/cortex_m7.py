@@ -13,7 +13,7 @@ TARGET = Target(
     clang=Clang("-mfloat-abi=hard -mfpu=fpv5-sp-d16"),
     prefer="clang",
     clock_mhz=216,
-    clock_of="NUCLEO-F746ZG (STM32F746)",
+    clock_of="32F746GDISCOVERY (STM32F746)",
     memory=MPS2_MEMORY,
     emulator=cortex_m("mps2-an500", "cortex-m7", MPS2_TIMER),
     float_unit="single",

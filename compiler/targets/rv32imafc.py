@@ -22,7 +22,7 @@ TARGET = Target(
     gcc=Gcc("riscv64-unknown-elf", "-ffreestanding -march=rv32imafc -mabi=ilp32f", libc=False),
     clang=Clang("-ffreestanding -march=rv32imafc -mabi=ilp32f"),
     prefer="gcc",
-    clock_mhz=400,
+    clock_mhz=360,
     clock_of="ESP32-P4-Function-EV-Board (ESP32-P4)",
     memory=VIRT_MEMORY,
     emulator=riscv(32, "d=false"),

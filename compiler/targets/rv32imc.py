@@ -21,7 +21,7 @@ TARGET = Target(
     clang=Clang("-ffreestanding -march=rv32imc -mabi=ilp32"),
     prefer="gcc",
     clock_mhz=160,
-    clock_of="ESP32-C3-DevKitM-1 (ESP32-C3)",
+    clock_of="ESP32-C3-DevKitC-02 (ESP32-C3)",
     memory=VIRT_MEMORY,
     emulator=riscv(32, "a=false,f=false,d=false"),
     float_unit="none",

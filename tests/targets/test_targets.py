@@ -20,6 +20,7 @@ from compiler.errors import ModelError
 from compiler.options import CompileOptions
 from compiler.targets import aliases, target, targets
 from compiler.targets.base import KiB, MHz, MiB, Native, Qemu, Timer
+from compiler.targets.boards import boards
 from compiler.toolchain.select import select
 from tests.emulator import tiny
 
@@ -141,3 +142,12 @@ def test_the_share_of_soft_float() -> None:
     assert all(ARITHMETIC.match(name) for name in names.split())
     others = "__aeabi_idiv __udivsi3 __mulsi3 __aeabi_lmul memcpy __aeabi_memcpy4 model_run __lshrdi3"
     assert not any(ARITHMETIC.match(name) for name in others.split())
+
+
+MICROCONTROLLERS = [name for name in ALL if target(name).family == "Arm Cortex-M" or name.startswith("rv32")]
+
+
+@pytest.mark.parametrize("name", MICROCONTROLLERS)
+def test_the_clock_is_that_of_a_board_whose_figures_were_read(name: str) -> None:
+    clocks = {board.clock_mhz for board in boards().values() if board.target == name and board.verified}
+    assert target(name).clock_mhz in clocks
