@@ -20,6 +20,7 @@ class Timing:
     layers: tuple[int, ...] | None
     addresses: Mapping[int, int]  # address in the harness -> cycles, without waits for flash
     clock_mhz: float | None
+    memory_known: bool  # False: a board was asked for whose flash nobody described, so cycles are for a faster memory
     error_percent: float | None  # the model's worst error on its references; None: it has none
     model: str
     waiting_for_code: float  # share of the cycles in which the core waits for instructions from flash
@@ -30,8 +31,8 @@ class Timing:
         return self.in_milliseconds(self.cycles)
 
     def in_milliseconds(self, cycles: int) -> float | None:
-        """None without a clock."""
-        return None if self.clock_mhz is None else cycles / self.clock_mhz / 1000
+        """None without a clock, and for a board whose flash is not known: it would be an understatement."""
+        return None if self.clock_mhz is None or not self.memory_known else cycles / self.clock_mhz / 1000
 
 
 def time_run(built: Build, measured: Measurement, target: Target, board: Board | None = None) -> Timing | None:
@@ -52,6 +53,7 @@ def time_run(built: Build, measured: Measurement, target: Target, board: Board |
         layers=estimate.layers if measured.layer_histograms else None,
         addresses=estimate.addresses,
         clock_mhz=board.clock_mhz if board is not None else target.clock_mhz,
+        memory_known=board is None or flash is not None,
         error_percent=worst_error(model.name),
         model=describe(model, flash, board),
         waiting_for_code=estimate.fetch_stalls / max(1, estimate.cycles),
@@ -82,7 +84,7 @@ def describe(model: Core, flash: FlashTiming | None, board: Board | None = None)
     elif flash is not None or board is None:
         memory = "memory without wait states"
     else:
-        memory = "memory without wait states, since this board's are not known"
+        memory = "memory without wait states, since this board's are not known (so no latency)"
     where = f" on {board.title}" if board is not None else ""
     sure = "" if worst_error(model.name) is not None else "; uncalibrated"
     return f"{model.title}{where}, {memory}{sure}"

@@ -60,6 +60,14 @@ def test_latency_is_there_where_the_flash_is_known_and_only_there(report: Report
         assert (fit.latency_ms is None) == (board(fit.name).timing is None)
 
 
+def test_a_board_whose_flash_is_not_known_has_cycles_and_no_latency(model: Path, tmp_path: Path) -> None:
+    assert board("nrf52840-dk").timing is None, "its flash is known by now: take another board"
+    totals = compile_model(model, CompileOptions(board="nrf52840-dk", vectors=1), tmp_path / "out").report.totals
+    assert totals.cycles is not None
+    assert (totals.latency_ms, totals.clock_mhz) == (None, 64)
+    assert "not known" in totals.cycles_model
+
+
 def test_wait_states_cost_cycles(report: Report) -> None:
     by_name = {b.name: b for b in report.boards}
     slow, fast = by_name["nucleo-g474re"], by_name["stm32f407g-disc1"]
