@@ -1,7 +1,7 @@
 import { TextInput } from "@mantine/core"
 import { useState } from "react"
 import classes from "./new-compile.module.css"
-import type { CompileOptions } from "@/api/types"
+import type { Board, CompileOptions } from "@/api/types"
 
 type Budget = CompileOptions["budget"]
 type Limit = "flash" | "ram" | "latency"
@@ -12,8 +12,15 @@ const FIELDS: { key: Limit; label: string; unit: number }[] = [
   { key: "latency", label: "Latency, ms", unit: 1 },
 ]
 
-/** Upper bounds; past one of them the compilation fails. Empty means none. */
-export function BudgetFields({ budget, onChange }: { budget: Budget; onChange: (budget: Budget) => void }) {
+interface Props {
+  budget: Budget
+  /** What a board allows: the limits where nothing is given. */
+  board: Pick<Board, "flash" | "ram"> | undefined
+  onChange: (budget: Budget) => void
+}
+
+/** Upper bounds; past one of them the compilation fails. Empty means those of the board, or none. */
+export function BudgetFields({ budget, board, onChange }: Props) {
   const [texts, setTexts] = useState<Partial<Record<Limit, string>>>(() =>
     Object.fromEntries(FIELDS.flatMap(({ key, unit }) => (budget[key] ? [[key, String(budget[key] / unit)]] : []))),
   )
@@ -30,7 +37,7 @@ export function BudgetFields({ budget, onChange }: { budget: Budget; onChange: (
           key={key}
           label={label}
           inputMode="decimal"
-          placeholder="no limit"
+          placeholder={key !== "latency" && board?.[key] != null ? `${board[key] / unit}, the board's` : "no limit"}
           value={texts[key] ?? ""}
           error={texts[key] && limit(texts[key]) === null ? "A positive number" : null}
           onChange={(event) => change(key, unit, event.currentTarget.value)}

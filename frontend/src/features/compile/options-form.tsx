@@ -90,7 +90,7 @@ export function OptionsForm({ plan, onChange, catalog, needs, noEstimate }: Prop
       <details className={classes.advanced}>
         <summary>Advanced</summary>
         <div className={classes.advancedBody}>
-          <BudgetFields budget={plan.budget} onChange={(budget) => set("budget", budget)} />
+          <BudgetFields budget={plan.budget} board={boards.find(({ name }) => name === plan.board)} onChange={(budget) => set("budget", budget)} />
           <div className={classes.fields}>
             <SchemaFields fields={fields} values={plan as unknown as Record<string, unknown>} onChange={(key, value) => onChange({ ...plan, [key]: value })} />
           </div>
