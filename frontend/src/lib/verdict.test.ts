@@ -17,7 +17,7 @@ const report = (validation: Partial<NonNullable<Report["validation"]>> | null): 
       passed: true,
       ...validation,
     },
-  }) as Report
+  }) as unknown as Report
 
 it("says how well it matches and what it needs", () => {
   expect(verdict(report({}))).toEqual({
