@@ -42,6 +42,8 @@ def submit(args: argparse.Namespace) -> int:
     """Upload, and with --wait follow, fetch and end with the same status as `compile`."""
     if args.wait and args.out is None:
         args.usage_error("--wait needs -o OUT")
+    if args.kernel_dir is not None:
+        args.usage_error("--kernel-dir works with `deepmetal compile` only: a service takes no code of yours")
     compile_args = argparse.Namespace(**{k: v for k, v in vars(args).items() if k not in OURS}, out=None)
     options = options_from(compile_args)
     must_exist(args.model, "model")

@@ -54,6 +54,13 @@ def test_doctor_says_the_same_as_text_and_as_json(capsys: Output) -> None:
     assert status == (0 if told["ready"] else 5)
 
 
+def test_a_service_takes_no_kernels(capsys: Output) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["submit", "m.onnx", "--server", "http://127.0.0.1:1", "--kernel-dir", "mine"])
+    assert left.value.code == 2
+    assert "--kernel-dir works with `deepmetal compile` only" in capsys.readouterr().err
+
+
 def test_usage_errors_have_status_2() -> None:
     for words in ([], ["no-such-verb"], ["compile"]):
         with pytest.raises(SystemExit) as left:
