@@ -39,6 +39,7 @@ class Llvm:
     abi: str = ""  # RISC-V: ilp32, ilp32f, lp64d
     code_model: str = ""  # "medium": code and data lie anywhere, within 2 GiB of each other
     ordered_for: tuple[str, tuple[str, ...]] | None = None
+    options: tuple[str, ...] = ()  # LLVM's own, for our objects
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ TARGET = Target(
             "+c",
         ),
         abi="ilp32f",
+        # LLVM 22 orders the products of a tile first and then spills them: kws 12.4 M instructions instead of 7.4 M.
+        options=("-enable-misched=false",),
     ),
     gcc=Gcc("riscv64-unknown-elf", "-ffreestanding -march=rv32imafc -mabi=ilp32f", libc=False),
     clang=Clang("-ffreestanding -march=rv32imafc -mabi=ilp32f"),

@@ -19,6 +19,8 @@ TARGET = Target(
             "+c",
         ),
         abi="lp64d",
+        # LLVM 22 orders the products of a tile first and then spills them: kws 12.1 M instructions instead of 7.1 M.
+        options=("-enable-misched=false",),
         code_model="medium",
     ),
     gcc=Gcc("riscv64-unknown-elf", "-ffreestanding -march=rv64gc -mabi=lp64d -mcmodel=medany", libc=False),

@@ -44,7 +44,7 @@ def job_for(target: Target, options: CompileOptions) -> dict[str, Any]:
     cpu, features = target.llvm.ordered_for or (target.llvm.cpu, target.llvm.features)
     return {
         "triple": target.llvm.triple,
-        "options": [],
+        "options": list(target.llvm.options),
         "cpu": cpu,
         "features": ",".join(features),
         "abi": target.llvm.abi,
@@ -71,4 +71,5 @@ def _flags(job: dict[str, Any]) -> tuple[str, ...]:
         "-mcmodel=": job["code_model"].replace("default", ""),
     }
     named = tuple(flag + value for flag, value in spelled.items() if value)
-    return (f"-O{job['level']}", *named, f"-relocation-model={job['relocation']}", "-fno-unroll-loops")
+    own = tuple(f"-mllvm {option}" for option in job["options"])
+    return (f"-O{job['level']}", *named, *own, f"-relocation-model={job['relocation']}", "-fno-unroll-loops")
