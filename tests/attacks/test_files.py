@@ -162,6 +162,8 @@ def test_the_stock_loaders_are_never_called() -> None:
     """Each of them can be made to run code of the file."""
     root = Path(__file__).resolve().parents[2]
     loaders = re.compile(r"(torch\.load|jit\.load|export\.load|pickle\.loads?|Unpickler|joblib\.load)\s*\(")
-    sources = [path for package in ("compiler", "deepmetal", "server", "worker") for path in (root / package).rglob("*.py")]
+    sources = [
+        path for package in ("compiler", "deepmetal", "server", "worker") for path in (root / package).rglob("*.py")
+    ]
     assert len(sources) > 50
     assert [path.name for path in sources if loaders.search(path.read_text("utf-8"))] == []
