@@ -203,7 +203,12 @@ def _notes(
     if timing is not None:
         notes.append(_about_cycles(timing))
     if measured is not None and measured.instructions is None:
-        notes.append("This target runs on this computer itself; instructions are not counted there.")
+        notes.append("This target runs on this computer itself; nothing here could count its instructions.")
+    if measured is not None and measured.instructions is not None and built.counter is not None:
+        notes.append(
+            "The code ran on this computer itself; instructions and stack are from a second run of the same object "
+            f"under {measured.emulator}."
+        )
     if measured is not None and (cost := soft_float_note(built, measured)):
         notes.append(cost)
     if options.arena == "caller":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from string import Template
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 from compiler.emulator.protocol import THOROUGH, subject_header, subject_tables
 from compiler.errors import CompilerBug, ModelError, ToolError
 from compiler.options import CompileOptions
-from compiler.targets.base import Qemu, Region, Target
+from compiler.targets.base import Qemu, QemuUser, Region, Target
+from compiler.targets.computer import machine
 from compiler.toolchain.archive import archive
 from compiler.toolchain.compiler import Compiler, compile_c
+from compiler.toolchain.find import path_of
 from compiler.toolchain.languages import ObjectBuild, build_object
 from compiler.toolchain.link import DOES_NOT_FIT, hosted, link
 from compiler.toolchain.run import FAILED
 from compiler.toolchain.select import select
-from compiler.toolchain.sizes import Sizes, firmware_sizes, object_sizes
+from compiler.toolchain.sizes import Sizes, firmware_sizes, object_sizes, process_sizes
 from compiler.trace import Trace
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 REJECTED = "E0705"
 HARNESS_FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-fno-common")
+ALONE = ("-fno-stack-protector", "-fno-pie")  # no C library beside it
 SUPPORT_FLAGS = (*HARNESS_FLAGS, "-fno-builtin")
 
 
@@ -51,6 +54,7 @@ class Build:
     harness: Path | None
     predicts: bool
     thorough: int = THOROUGH  # vectors that are also run on the caller's buffers and through predict
+    counter: Path | None = None  # this computer's: the harness at fixed addresses, for an emulator to count
 
     @property
     def object_path(self) -> str:
@@ -107,10 +111,14 @@ def build(
         maker = programs(target)
         harness = maker.harness(object_path) if target.emulator is not None else None
     arena_bytes = program.arena_bytes
+    counter = None
     if target.memory:
         sizes = firmware_sizes(maker.firmware(object_path), maker.target, arena_bytes)
     else:
         sizes = object_sizes(workdir / object_path, 0 if options.arena == "caller" else arena_bytes)
+        if not extra_flags and options.threads == 1:  # else the object needs libraries of the operating system
+            small, counter = maker.process(object_path)
+            sizes = process_sizes(small, workdir / object_path, arena_bytes) if small else sizes
     return Build(
         target=maker.target,
         workdir=workdir,
@@ -122,6 +130,7 @@ def build(
         compiler_version=made.version,
         flags=made.flags,
         harness=harness,
+        counter=counter,
         predicts=predict is not None,
         thorough=thorough,
     )
@@ -191,8 +200,28 @@ class _Programs:
 
     def firmware(self, model: str) -> Path:
         """The smallest program that uses the model, for sizes."""
-        ours = ["firmware.c", "memory.c", *self._system("start.c", "start.S")]
+        ours = ["firmware.c", *(["memory.c"] if self.target.memory else self._system("system.c"))]
+        ours += self._system("start.c", "start.S")
         return self._link([self._compile(name) for name in ours], model, "harness/firmware.elf")
+
+    def process(self, model: str) -> tuple[Path | None, Path | None]:
+        """The smallest static program of the operating system, for sizes; and on this computer, whose own programs lie
+        anywhere in memory, a harness that user-mode QEMU can count. None where such a program cannot be linked."""
+        static = as_process(self.target)
+        if static is None:
+            return None, None
+        here = self.workdir / "process" if hosted(self.target) else self.workdir
+        maker = self
+        if here != self.workdir:
+            here.mkdir(exist_ok=True)
+            (here / "include").symlink_to(self.workdir / "include")
+            model = f"../{model}"
+            maker = replace(self, target=static, workdir=here, extra_flags=ALONE)
+        try:
+            small = maker.firmware(model)
+            return small, maker.harness(model) if maker is not self else None
+        except ToolError:
+            return None, None
 
     def _system(self, *names: str) -> list[str]:
         """Those of the files that the target's start-up code has."""
@@ -251,6 +280,17 @@ class _Programs:
         """Whether `size` bytes leave less than an eighth of a region to everything else."""
         region = self.target.region(name)
         return region is not None and size > region.size // 8 * 7
+
+
+def as_process(target: Target) -> Target | None:
+    """The target as static programs of Linux; this computer's own are run by user-mode QEMU, when it is installed."""
+    if not hosted(target):
+        return target
+    program = f"qemu-{machine()}"
+    if machine() not in ("x86_64", "aarch64") or path_of(program) is None:
+        return None
+    llvm = replace(target.llvm, triple=f"{machine()}-unknown-linux-gnu")
+    return replace(target, llvm=llvm, emulator=QemuUser(program, "max", start_up="linux"))
 
 
 def _memory_line(region: Region) -> str:

@@ -14,13 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from compiler.emulator.build import Build, build
+from compiler.emulator.build import Build, as_process, build
 from compiler.emulator.plugin import Counts, Histogram, Interval, plugin_library, read_counts
 from compiler.emulator.protocol import Array, Results, Truncated, VectorRun, read_results, vectors_file
 from compiler.emulator.qemu import CRASHED, run_firmware
-from compiler.errors import CompilerBug
+from compiler.errors import CompilerBug, ToolError
 from compiler.options import CompileOptions
-from compiler.targets.base import Emulator, Native, Qemu, Target
+from compiler.targets.base import Emulator, Native, Qemu, QemuUser, Target
 from compiler.toolchain.find import require
 from compiler.toolchain.run import clean
 from compiler.toolchain.sizes import constant_ranges, read_symbols
@@ -103,7 +103,8 @@ def run(
     (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors))
     if isinstance(emulator, Native):
         _run_native(harness, built.workdir, emulator, seconds)
-        return _measured(_results(built, program, len(vectors)), None, emulator, program)
+        measured = _measured(_results(built, program, len(vectors)), None, emulator, program)
+        return _counted_apart(built, program, vectors[:1], measured, seconds)
 
     counts = None
     if counting != "timer":
@@ -132,6 +133,39 @@ def _count_only_the_first(
     run_firmware(emulator, harness, rundir, seconds=seconds)
     runs = (*counted.runs, *_results(built, program, len(vectors) - 1).runs)
     return replace(counted, runs=runs, stack=max(one.stack for one in runs))
+
+
+def _counted_apart(
+    built: Build, program: Program, vectors: Sequence[Mapping[str, Array]], native: Measurement, seconds: float
+) -> Measurement:
+    """Instructions and stack of the first vector, from a second run of the same object under user-mode QEMU.
+
+    What was measured natively stays as it is where that is not possible: no QEMU, or one without this processor's
+    instructions. Addresses are those of another program, so there is no histogram.
+    """
+    static = as_process(built.target)
+    if built.counter is None or static is None or not isinstance(static.emulator, QemuUser):
+        return native
+    workdir = built.counter.parent.parent
+    rundir = workdir / "run"
+    rundir.mkdir(exist_ok=True)
+    (rundir / "vectors.bin").write_bytes(vectors_file(program, vectors))
+    try:
+        counts = _run_with_plugin(built.counter, workdir, program, static.emulator, rundir, seconds)
+        there = replace(built, workdir=workdir)
+        counted = _measured(_results(there, program, len(vectors)), counts, static.emulator, program)
+    except (ToolError, CompilerBug):
+        return native
+    return replace(
+        native,
+        instructions=counted.instructions,
+        instructions_each=counted.instructions_each,
+        layer_instructions=counted.layer_instructions,
+        stack=counted.stack,
+        counting=counted.counting,
+        emulator=counted.emulator,
+        emulator_version=counted.emulator_version,
+    )
 
 
 def _run_native(harness: Path, workdir: Path, emulator: Native, seconds: float) -> None:

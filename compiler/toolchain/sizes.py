@@ -101,6 +101,41 @@ def object_sizes(path: Path, arena_bytes: int) -> Sizes:
     )
 
 
+def process_sizes(elf: Path, model: Path, arena_bytes: int) -> Sizes:
+    """Sizes of the smallest program of an operating system, linked statically around the model's object.
+
+    `code` and `weights` are the object's sections that the linker kept, `other` is the rest of the image.
+    """
+    alone = object_sizes(model, 0)
+    with elf.open("rb") as file:
+        program = ELFFile(file)
+        kept = {symbol.name for symbol in symbols_of(program)}
+        total = sum(s["sh_size"] for s in _allocated(program) if s["sh_type"] != "SHT_NOBITS")
+        ram = sum(s["sh_size"] for s in _allocated(program) if s["sh_flags"] & SH_FLAGS.SHF_WRITE)
+    with model.open("rb") as file:
+        sections = list(ELFFile(file).iter_sections())
+        named = {symbol.section for symbol in symbols_of(ELFFile(file)) if symbol.name in kept}
+    code = sum(s["sh_size"] for i, s in enumerate(sections) if i in named and _is_code(s))
+    weights = sum(s["sh_size"] for i, s in enumerate(sections) if i in named and _is_constant(s))
+    return Sizes(
+        code=code,
+        weights=weights,
+        other=total - code - weights,
+        total=total,
+        static_ram=ram - arena_bytes,
+        functions={name: size for name, size in alone.functions.items() if name in kept},
+        constants={name: size for name, size in alone.constants.items() if name in kept},
+    )
+
+
+def _is_code(section: Section) -> bool:
+    return bool(section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR)
+
+
+def _is_constant(section: Section) -> bool:
+    return section.name.startswith((".rodata", ".data.rel.ro"))
+
+
 def symbols_of(program: ELFFile) -> Iterator[Symbol]:
     """Functions and variables that have a size."""
     arm = program["e_machine"] == "EM_ARM"
