@@ -70,7 +70,7 @@ CMD ["deepmetal", "serve", "--no-worker", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS worker
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc g++ libc6-dev clang-19 lld-19 gcc-arm-none-eabi \
+    && apt-get install -y --no-install-recommends gcc g++ libc6-dev clang-19 lld-19 llvm-19 gcc-arm-none-eabi \
         libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf qemu-system-misc gcc-aarch64-linux-gnu \
         g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
     && rm -rf /var/lib/apt/lists/*

@@ -128,6 +128,13 @@ def _requirements() -> Iterator[Requirement]:
         "apt install lld-19",
     )
     yield needs(
+        "llvm-objdump",
+        "targets",
+        lambda: _tool("llvm-objdump"),
+        "no cycles for processors with Helium, whose instructions binutils misread",
+        "apt install llvm-19",
+    )
+    yield needs(
         "gcc",
         "compile",
         lambda: _tool("gcc"),

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from compiler.emulator.build import Build
 from compiler.emulator.cycles import FAST, Core, Run, core, read_run, worst_error
 from compiler.emulator.measure import Measurement
+from compiler.errors import ToolError
 from compiler.targets.base import FlashTiming, Target
 from compiler.targets.boards import Board, boards
+from compiler.toolchain.run import MISSING
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Timing:
 
 
 def time_run(built: Build, measured: Measurement, target: Target, board: Board | None = None) -> Timing | None:
-    """None where the core has no model, or the counting plugin could not run.
+    """None where the core has no model, the counting plugin could not run, or nothing here reads the machine code.
 
     Without a board it is the one that the target has its clock from, as far as its flash is known.
     """
@@ -45,7 +47,12 @@ def time_run(built: Build, measured: Measurement, target: Target, board: Board |
     if model is None or measured.histogram is None or built.harness is None:
         return None
     parts = measured.layer_histograms or (measured.histogram,)
-    run = read_run(built.harness, built.target, parts, model.name)
+    try:
+        run = read_run(built.harness, built.target, parts, model.name)
+    except ToolError as error:
+        if error.code == MISSING:
+            return None
+        raise
     flash = board.timing if board is not None else None
     estimate = run.estimate(flash or FAST)
     return Timing(

@@ -102,9 +102,9 @@ def profile(elf: Path, executions: Mapping[int, int], processor: Target) -> Prof
 def disassembly(elf: Path, processor: Target) -> dict[int, str]:
     """Instruction texts by address."""
     helium = processor.llvm.cpu in HELIUM
-    names = [processor.gcc.program("objdump"), "llvm-objdump"]
     # binutils take Helium for coprocessor instructions, since linked programs do not say which extension they use.
-    tool = next((path for name in (reversed(names) if helium else names) if (path := path_of(name))), None)
+    names = ["llvm-objdump"] if helium else [processor.gcc.program("objdump"), "llvm-objdump"]
+    tool = next((path for name in names if (path := path_of(name))), None)
     if tool is None:
         raise ToolError(MISSING, f"no objdump for {processor.name} is installed")
     options = [f"--mcpu={processor.llvm.cpu}"] if helium and "llvm" in tool.name else []
