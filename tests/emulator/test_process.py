@@ -32,9 +32,10 @@ def test_the_parts_of_the_smallest_program_add_up(name: str, tmp_path: Path) -> 
 @pytest.mark.needs_target("x86-64")
 def test_this_computers_code_is_counted_in_a_second_run(tmp_path: Path) -> None:
     """The same object: as many instructions as the processor's emulation executes, layer by layer."""
+    if "simd512" in target("host").features:
+        pytest.skip("this computer's code may use AVX-512, which QEMU does not emulate")
     built = build(tiny.program(), tiny.sources(), target("host"), CompileOptions(target="host"), tmp_path)
-    if built.counter is None:
-        pytest.fail("user-mode QEMU is installed, so there should be a program to count")
+    assert built.counter is not None, "user-mode QEMU is installed, so there should be a program to count"
     measured = run(built, tiny.program(), VECTORS)
     assert measured.counting == "plugin"
     assert measured.instructions is not None
