@@ -23,7 +23,7 @@ from tests.ops.test_lowering import check_in_c, check_jitted, expect_close
 from tests.support.engines import fetch, interpret, load, new_arena, same_bits
 from tests.support.op_cases import Case, examples
 
-PROCESSORS = (FEATURES, frozenset({"simd128"}), frozenset({"simd256", "vregs32", "fpu32"}))
+PROCESSORS = (FEATURES, frozenset({"simd128"}), frozenset({"simd512", "vregs32"}))
 by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
