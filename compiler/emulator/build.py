@@ -213,7 +213,8 @@ class _Programs:
         here = self.workdir / "process" if hosted(self.target) else self.workdir
         maker = self
         if here != self.workdir:
-            here.mkdir(exist_ok=True)
+            shutil.rmtree(here, ignore_errors=True)  # what another build left
+            here.mkdir()
             (here / "include").symlink_to(self.workdir / "include")
             model = f"../{model}"
             maker = replace(self, target=static, workdir=here, extra_flags=ALONE)

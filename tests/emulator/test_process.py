@@ -52,3 +52,10 @@ def test_sanitized_code_is_not_counted(tmp_path: Path) -> None:
     built = build(tiny.program(), tiny.sources(), target("host"), CompileOptions(), tmp_path, extra_flags=flags)
     measured = run(built, tiny.program(), VECTORS)
     assert (built.counter, built.sizes.total, measured.instructions, measured.stack) == (None, None, None, None)
+
+
+@pytest.mark.needs_target("x86-64")
+def test_a_folder_serves_two_builds(tmp_path: Path) -> None:
+    for _ in range(2):
+        built = build(tiny.program(), tiny.sources(), target("host"), CompileOptions(target="host"), tmp_path)
+        assert run(built, tiny.program(), VECTORS).runs
