@@ -1,4 +1,4 @@
-"""The loop IR: the language kernels are written in, printed as C (later C++ and LLVM IR) and run by `interp`.
+"""The loop IR: the language kernels are written in, printed as C, C++ and LLVM IR, and run by `interp`.
 
 Every operation is total and has one result, given by `interp.py`: integers wrap, a shift counts modulo the width,
 a float to integer cast truncates and saturates (NaN becomes 0), integer division by zero gives 0. Floats are IEEE
