@@ -75,8 +75,8 @@ def firmware_sizes(elf: Path, target: Target, arena_bytes: int) -> Sizes:
 
 
 def object_sizes(path: Path, arena_bytes: int) -> Sizes:
-    """The same of an object alone, where no program can be linked without libraries of the operating system (sanitizers,
-    threads); nothing is dropped, so unused functions count.
+    """The same of an object alone, where no program can be linked without libraries of the operating system, as with
+    sanitizers and threads; nothing is dropped, so unused functions count.
     """
     with path.open("rb") as file:
         program = ELFFile(file)
