@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,13 @@ from onnx import helper
 
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph
+from compiler.graph.types import Array
 from compiler.importers.detect import require_supported
-from compiler.importers.onnx import import_onnx, read
+from compiler.importers.file_hash import file_sha256
+from compiler.importers.formats.base import Original, formats
+from compiler.importers.onnx import import_onnx
 from compiler.options import CompileOptions
-from compiler.validate import SourceModel, TorchModel
-from compiler.vectors import Vector
+from compiler.validate import SourceModel
 
 _MAX_NAME = 120
 
@@ -30,13 +31,13 @@ class Source:
     format: str
     sha256: str
     graph: Graph
-    onnx: onnx.ModelProto
-    torch: TorchModel | None = None
-    torch_version: str = ""
+    onnx: onnx.ModelProto | None  # None: the file held a graph of our own
+    original: Original | None = None
 
     def reference(self) -> SourceModel:
         outputs = tuple(v.name for v in self.graph.outputs)
-        return SourceModel(self.onnx, outputs, self.torch, self.torch_version)
+        assert self.onnx is not None
+        return SourceModel(self.onnx, outputs, self.original)
 
 
 def load(path: Path, options: CompileOptions, display_name: str | None = None) -> Source:
@@ -44,52 +45,24 @@ def load(path: Path, options: CompileOptions, display_name: str | None = None) -
     label = display_name or path.name
     kind = require_supported(path, name=label).kind
     name = Path(label).stem[:_MAX_NAME] or "model"
-    torch: TorchModel | None = None
-    version = ""
-    if kind == "torch":
-        model, torch, version = _torch(path, options, label)
-        shapes = {}
-    else:
-        model, shapes = read(path), dict(options.shape)
+    loaded = formats()[kind].load(path, options, label)
+    model, graph, original = loaded.onnx, loaded.graph, loaded.original
     if options.softmax:
-        model = with_softmax(model)
-    try:
-        graph = import_onnx(model, shapes, name)
-    except ModelError as error:
-        error.where = f"{label}: {error.where}" if error.where else label
-        raise
-    if options.softmax and torch is not None:
-        torch = _softmaxed(torch)
-    return Source(name, kind, file_sha256(path), graph, model, torch, version)
+        model = with_softmax(_in_onnx_form(model, kind))
+        original = _softmaxed(original) if original else None
+    if graph is None:
+        try:
+            graph = import_onnx(_in_onnx_form(model, kind), loaded.shapes, name)
+        except ModelError as error:
+            error.where = f"{label}: {error.where}" if error.where else label
+            raise
+    return Source(name, kind, file_sha256(path), graph, model, original)
 
 
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _torch(path: Path, options: CompileOptions, label: str) -> tuple[onnx.ModelProto, TorchModel, str]:
-    from compiler.importers.torch import load_torch  # imports torch: slow, and not needed for ONNX
-
-    shape = only_shape(options)
-    loaded = load_torch(path, shape, name=label)
-    outputs = [o.name for o in loaded.onnx.graph.output]
-
-    def run(vector: Vector) -> Sequence[np.ndarray]:
-        result = loaded.run(vector)
-        return [result[name] for name in outputs]
-
-    import torch
-
-    return loaded.onnx, run, str(torch.__version__).split("+")[0]
-
-
-def only_shape(options: CompileOptions) -> tuple[int, ...] | None:
-    """`--shape` for a model that has one input, whatever its name."""
-    shapes = list(options.shape.values())
-    if len(shapes) > 1:
-        raise ModelError("E1004", "--shape is given several times, but the model has one input")
-    return shapes[0] if shapes else None
+def _in_onnx_form(model: onnx.ModelProto | None, kind: str) -> onnx.ModelProto:
+    if model is None:
+        raise ModelError("E1004", f"--softmax is not for a model that comes as {kind}", help="add it to the model")
+    return model
 
 
 def with_softmax(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -107,10 +80,10 @@ def with_softmax(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _softmaxed(run: TorchModel) -> TorchModel:
-    def softmax(vector: Vector) -> Sequence[np.ndarray]:
-        (y,) = run(vector)
+def _softmaxed(original: Original) -> Original:
+    def softmax(vector: Mapping[str, Array]) -> Sequence[Array]:
+        (y,) = original.run(vector)
         shifted = np.exp(np.asarray(y, np.float64) - y.max(axis=-1, keepdims=True))
         return [(shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)]
 
-    return softmax
+    return Original(original.name, softmax)

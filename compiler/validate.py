@@ -8,7 +8,7 @@ its buffers. How far apart tensors may be is in `compare.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import onnx
 from compiler.compare import IRRECONCILABLE, Array, Difference, layer_error, shake, tolerance
 from compiler.emulator.protocol import VectorRun
 from compiler.errors import Mismatch
+from compiler.importers.formats.base import Original
 from compiler.reference import OnnxReference, onnx_reference
 from compiler.report import LayerError, Validation
 from compiler.vectors import Vector
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 MISMATCH = "E0801"
 KEEP = 2  # vectors whose expected outputs go into the artifact
-
-TorchModel = Callable[[Vector], Sequence[Array]]  # inputs by name -> outputs in order
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class SourceModel:
 
     onnx: onnx.ModelProto
     outputs: tuple[str, ...]
-    torch: TorchModel | None = None
-    torch_version: str = ""
+    original: Original | None = None  # the framework that the model comes from
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def validate(
     """Compare what the firmware computed (`runs`) with the source model on the same vectors."""
     layers = [[Difference(slot.dtype) for slot in layer.outputs] for layer in program.layers]
     outputs = [Difference(slot.dtype) for slot in program.outputs]
-    torch_outputs = [Difference(slot.dtype) for slot in program.outputs]
+    original_outputs = [Difference(slot.dtype) for slot in program.outputs]
     agreements: list[bool] = []
     expected: list[tuple[Array, ...]] = []
     reference = onnx_reference(source.onnx, _tensors(program, source))
@@ -99,16 +97,16 @@ def validate(
                 agreements += _argmax_agrees(run.whole[0], tensors[source.outputs[0]])
         if len(expected) < KEEP:
             expected.append(tuple(wanted_outputs))
-        if source.torch is not None:
-            for difference, got, wanted in zip(torch_outputs, run.whole, source.torch(vector), strict=True):
+        if source.original is not None:
+            for difference, got, wanted in zip(original_outputs, run.whole, source.original.run(vector), strict=True):
                 difference.add(got, wanted)
 
-    compared = [d for d in (*chain.from_iterable(layers), *outputs, *torch_outputs) if d.vectors]
+    compared = [d for d in (*chain.from_iterable(layers), *outputs, *original_outputs) if d.vectors]
     verdict = (
         _layer_verdict(program, layers)
         or _run_verdict(program, runs)
         or _output_verdict(program, outputs, _reference_name(source))
-        or _output_verdict(program, torch_outputs, f"PyTorch {source.torch_version}")
+        or _output_verdict(program, original_outputs, source.original.name if source.original else "")
     )
     layer, reason, facts = verdict or ("", "", {})
     dtypes = {slot.dtype for slot in program.outputs}
@@ -116,7 +114,7 @@ def validate(
         validation=Validation(
             reference=_reference_name(source, both=True),
             vectors=len(runs),
-            max_abs_error=max((d.max_abs for d in (*outputs, *torch_outputs)), default=0.0),
+            max_abs_error=max((d.max_abs for d in (*outputs, *original_outputs)), default=0.0),
             max_rel_error=max((d.relative for d in compared), default=0.0),
             cosine=min((d.cosine for d in outputs if d.cosine is not None), default=None),
             argmax_agreement=sum(agreements) / len(agreements) if agreements else None,
@@ -233,4 +231,4 @@ def _argmax_agrees(got: Array, wanted: Array) -> list[bool]:
 
 def _reference_name(source: SourceModel, *, both: bool = False) -> str:
     name = OnnxReference.version()
-    return f"{name}, PyTorch {source.torch_version}" if both and source.torch is not None else name
+    return f"{name}, {source.original.name}" if both and source.original is not None else name

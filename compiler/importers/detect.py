@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 
 from compiler.errors import ModelError
 from compiler.importers.archive import open_archive
+from compiler.importers.formats.base import formats
 
 Kind = Literal[
     "onnx",
@@ -33,9 +34,6 @@ Kind = Literal[
     "damaged",
 ]
 
-SUPPORTED: tuple[Kind, ...] = ("onnx", "torch")
-EXPECTED = "an ONNX model, or a PyTorch model of stock layers saved whole with torch.save(model, file)"
-
 
 @dataclass(frozen=True)
 class Detected:
@@ -46,7 +44,8 @@ class Detected:
 
     @property
     def supported(self) -> bool:
-        return self.kind in SUPPORTED
+        """Is there a format that reads it?"""
+        return self.kind in formats()
 
 
 def detect(path: Path) -> Detected:
@@ -86,7 +85,7 @@ def require_supported(path: Path, *, name: str | None = None) -> Detected:
         code=code,
         title=f"This is {found.detail}",
         where=where,
-        facts={"looks like": found.detail, "expected": EXPECTED},
+        facts={"looks like": found.detail, "expected": "; ".join(f.title for f in formats().values())},
         help=help,
     )
 

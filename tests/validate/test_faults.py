@@ -12,6 +12,7 @@ from onnx import helper
 
 from compiler.emulator.measure import measure
 from compiler.errors import Mismatch
+from compiler.importers.formats.base import Original
 from compiler.options import CompileOptions
 from compiler.targets import target
 from compiler.validate import SourceModel, ValidationResult, validate
@@ -132,11 +133,11 @@ def test_pytorch_has_a_say(tmp_path: Path) -> None:
     def wrong(vector: object) -> list[np.ndarray]:
         return [2 * right(vector)[0]]
 
-    source = SourceModel(tiny.model(), ("y",), torch=right, torch_version="2.x")
+    source = SourceModel(tiny.model(), ("y",), Original("PyTorch 2.x", right))
     agreed = validate(program, source, measured.runs, vectors)
     assert agreed.passed
     assert re.fullmatch(r"ONNX Runtime \S+, PyTorch 2.x", agreed.validation.reference)
-    source = SourceModel(tiny.model(), ("y",), torch=wrong, torch_version="2.x")
+    source = SourceModel(tiny.model(), ("y",), Original("PyTorch 2.x", wrong))
     result = validate(program, source, measured.runs, vectors)
     assert not result.passed
     assert result.facts["reference"] == "PyTorch 2.x"

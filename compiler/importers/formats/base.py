@@ -21,6 +21,8 @@ from compiler.graph.types import Array
 from compiler.inspection import Inspection
 from compiler.options import CompileOptions
 
+CANNOT = "the model cannot be compiled as it is"
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -42,6 +44,15 @@ class Loaded:
     original: Original | None = None
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a glance at a file found. The estimate of memory is added by whoever can plan (compiler/inspect.py)."""
+
+    inspection: Inspection
+    graph: Graph | None = None  # None: it cannot be compiled, or the graph is not known without long work
+    no_graph: str = ""  # the reason, for people
+
+
 class Format(ABC):
     """Files of one kind. Nothing here may run code that comes from a file."""
 
@@ -53,7 +64,7 @@ class Format(ABC):
         """The whole model. Raises ModelError; `where` is what people call the file."""
 
     @abstractmethod
-    def inspect(self, path: Path, options: CompileOptions, where: str) -> Inspection:
+    def inspect(self, path: Path, options: CompileOptions, where: str) -> Look:
         """A quick look, within two seconds for 10 MB. Raises ModelError only for a file that cannot be read."""
 
 
@@ -65,7 +76,7 @@ def formats() -> Mapping[str, Format]:
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         module = importlib.import_module(f"compiler.importers.formats.{info.name}")
         for item in vars(module).values():
-            if isinstance(item, type) and issubclass(item, Format) and item.__module__ == module.__name__:
-                if item is not Format:
-                    found[item.kind] = item()
+            own = isinstance(item, type) and item.__module__ == module.__name__
+            if own and issubclass(item, Format) and item is not Format:
+                found[item.kind] = item()
     return {kind: found[kind] for kind in sorted(found)}
