@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from compiler.options import CompileOptions
 INVALID = "E1002"
 NO_SUCH_FILE = "E1006"
 Setting = dict[str, Any]
+
+_MOST_JSON = 4 << 20
 
 
 def typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -62,6 +65,20 @@ def checked(given: Setting) -> CompileOptions:
         }
         title = f"the option {names[0]} has a value that does not work: {str(first['input'])[:80]!r}"
         raise ModelError(INVALID, title, facts=facts, help="`deepmetal compile --help` lists the values") from error
+
+
+def read_architecture(path: Path) -> Any:
+    """The JSON document of `--architecture`; `checked` says what is wrong inside."""
+    must_exist(path, "architecture")
+    try:
+        return json.loads(path.read_bytes()[: _MOST_JSON + 1])
+    except (ValueError, RecursionError) as error:
+        raise ModelError(
+            INVALID,
+            f"the architecture is not a JSON document: {str(error)[:120]}",
+            where=str(path),
+            help="`deepmetal inspect MODEL --json` prints one to start from, under 'architecture'",
+        ) from error
 
 
 def must_exist(path: Path, role: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from compiler.layer_list import Architecture
+
 
 class OpenTensor(BaseModel):
     """A model input or output; a dimension that the model leaves open is null."""
@@ -60,3 +62,6 @@ class Inspection(BaseModel):
         None, description="null when the model cannot be compiled, or not planned quickly"
     )
     no_estimate: str = Field("", description="why there is no estimate")
+    architecture: Architecture | None = Field(
+        None, description="for weights without a model: the layers as far as the tensors tell, holes to be filled"
+    )

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from compiler.layer_list import Architecture
+
 Emitter = Literal["c", "cpp", "llvm"]
 Precision = Literal["float32"]
 Objective = Literal["balanced", "speed", "size", "ram"]
@@ -40,6 +42,9 @@ class CompileOptions(BaseModel):
     name: str = Field("model", description="Prefix of every generated symbol and file name.")
     shape: dict[str, tuple[Dimension, ...]] = Field(
         default_factory=dict, description="Dimensions of inputs that the model leaves open."
+    )
+    architecture: Architecture | None = Field(
+        None, description="The layers of a model whose file holds weights alone (state dict, safetensors), as JSON."
     )
     io_layout: Literal["source", "native"] = Field(
         "source", description="Element order of inputs and outputs: the source model's, or the internal one."

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from compiler.arguments import Setting, checked, must_exist, parse_shape, shapes_from, typed
+from compiler.arguments import Setting, checked, must_exist, parse_shape, read_architecture, shapes_from, typed
 from compiler.budget import parse_budget
 from compiler.errors import BudgetExceeded, Mismatch
 from compiler.later import OPTIONS, VALUES, refuse_later
@@ -61,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     flag("optimize", choices=get_args(Objective))
     flag("name", metavar="NAME")
     flag("shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
+    flag("architecture", metavar="FILE.json", type=Path)
     flag("io_layout", choices=("source", "native"))
     flag("arena", choices=("static", "caller"))
     flag("weights", choices=("auto", "array", "incbin"))
@@ -100,6 +101,8 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
     given = {name: value for name, value in given.items() if name not in OPTIONS}
     if "shape" in given:
         given["shape"] = shapes_from(given["shape"])
+    if "architecture" in given:
+        given["architecture"] = read_architecture(given["architecture"])
     if "vector_count" in given:
         given["vectors"] = given.pop("vector_count")
     given["run"] = not args.no_run

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compiler.arguments import checked, must_exist, parse_shape, shapes_from, typed
+from compiler.arguments import checked, must_exist, parse_shape, read_architecture, shapes_from, typed
 from compiler.options import CompileOptions
 from compiler.pack.figures import count, size
 from compiler.pack.text import plain
@@ -33,6 +33,8 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--target", metavar="NAME", help="the processor to ask for")
     shape = parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
     shape.help = CompileOptions.model_fields["shape"].description
+    layers = parser.add_argument("--architecture", metavar="FILE.json", type=Path)
+    layers.help = CompileOptions.model_fields["architecture"].description
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     parser.add_argument(
         "--analyse",
@@ -45,6 +47,8 @@ def command(args: argparse.Namespace) -> int:
     given: dict[str, Any] = {"shape": shapes_from(args.shape or [])}
     if args.target:
         given["target"] = args.target
+    if args.architecture:
+        given["architecture"] = read_architecture(args.architecture)
     options = checked(given)
     must_exist(args.model, "model")
 

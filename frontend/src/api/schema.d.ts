@@ -343,6 +343,31 @@ export interface components {
             quantized: number | null;
         };
         /**
+         * Architecture
+         * @description Layers in the order in which they run.
+         */
+        Architecture: {
+            /** Layers */
+            layers: components["schemas"]["ListedLayer"][];
+            /**
+             * Input
+             * @description The input's shape, batch first; null where it is still to be given.
+             */
+            input: (number | null)[] | null;
+            /**
+             * Inputs
+             * @description Instead of `input`: several inputs by name.
+             */
+            inputs: {
+                [key: string]: (number | null)[];
+            };
+            /**
+             * Outputs
+             * @description Layers whose results the model gives; without: the last one.
+             */
+            outputs: string[];
+        };
+        /**
          * BoardFit
          * @description How the model fits a board; below zero is what is missing.
          */
@@ -916,6 +941,8 @@ export interface components {
              * @default
              */
             no_estimate: string;
+            /** @description for weights without a model: the layers as far as the tensors tell, holes to be filled */
+            architecture: components["schemas"]["Architecture"] | null;
         };
         /** InspectionCreated */
         InspectionCreated: {
@@ -1073,6 +1100,53 @@ export interface components {
              * @description of one request: targets times emitters times precisions
              */
             compilations: number;
+        };
+        /**
+         * ListedLayer
+         * @description One step. `note`, `choices` and `tensors` are what an inspection says about it; compiling ignores them.
+         */
+        ListedLayer: {
+            /**
+             * Name
+             * @description What the names of its tensors begin with (features.0 for features.0.weight), and what `from` calls it; layers without tensors may go without.
+             * @default
+             */
+            name: string;
+            /**
+             * Type
+             * @description A layer of torch.nn (Conv2d), or a step: Add, Multiply, Concatenate, Select, Mean, Permute, Reshape, Parameter. Null is a hole that is still to be filled.
+             */
+            type: string | null;
+            /**
+             * Args
+             * @description Arguments as for torch.nn, without those that tensors tell.
+             */
+            args: {
+                [key: string]: boolean | number | string | (number | null)[] | null;
+            };
+            /**
+             * From
+             * @description What it reads, by name, instead of the layer before it; `input` is the model's input, `lstm:1` the second output of lstm.
+             */
+            from: string[] | null;
+            /**
+             * Note
+             * @description What is open here, in words.
+             * @default
+             */
+            note: string;
+            /**
+             * Choices
+             * @description For a hole: layers that usually stand there.
+             */
+            choices: string[];
+            /**
+             * Tensors
+             * @description Its tensors in the file, with their shape.
+             */
+            tensors: {
+                [key: string]: number[];
+            };
         };
         /**
          * MapSection
@@ -1683,6 +1757,11 @@ export interface components {
                 [key: string]: number[];
             };
             /**
+             * @description The layers of a model whose file holds weights alone (state dict, safetensors), as JSON.
+             * @default null
+             */
+            architecture: components["schemas"]["Architecture"] | null;
+            /**
              * Io Layout
              * @description Element order of inputs and outputs: the source model's, or the internal one.
              * @default source
@@ -1760,6 +1839,83 @@ export interface components {
              * @default true
              */
             run: boolean;
+            $defs: {
+                /**
+                 * Architecture
+                 * @description Layers in the order in which they run.
+                 */
+                Architecture: {
+                    /** Layers */
+                    layers: components["schemas"]["ListedLayer"][];
+                    /**
+                     * Input
+                     * @description The input's shape, batch first; null where it is still to be given.
+                     * @default null
+                     */
+                    input: (number | null)[] | null;
+                    /**
+                     * Inputs
+                     * @description Instead of `input`: several inputs by name.
+                     */
+                    inputs?: {
+                        [key: string]: (number | null)[];
+                    };
+                    /**
+                     * Outputs
+                     * @description Layers whose results the model gives; without: the last one.
+                     */
+                    outputs?: string[];
+                };
+                /**
+                 * ListedLayer
+                 * @description One step. `note`, `choices` and `tensors` are what an inspection says about it; compiling ignores them.
+                 */
+                ListedLayer: {
+                    /**
+                     * Name
+                     * @description What the names of its tensors begin with (features.0 for features.0.weight), and what `from` calls it; layers without tensors may go without.
+                     * @default
+                     */
+                    name: string;
+                    /**
+                     * Type
+                     * @description A layer of torch.nn (Conv2d), or a step: Add, Multiply, Concatenate, Select, Mean, Permute, Reshape, Parameter. Null is a hole that is still to be filled.
+                     * @default null
+                     */
+                    type: string | null;
+                    /**
+                     * Args
+                     * @description Arguments as for torch.nn, without those that tensors tell.
+                     */
+                    args?: {
+                        [key: string]: boolean | number | string | (number | null)[] | null;
+                    };
+                    /**
+                     * From
+                     * @description What it reads, by name, instead of the layer before it; `input` is the model's input, `lstm:1` the second output of lstm.
+                     * @default null
+                     */
+                    from: string[] | null;
+                    /**
+                     * Note
+                     * @description What is open here, in words.
+                     * @default
+                     */
+                    note: string;
+                    /**
+                     * Choices
+                     * @description For a hole: layers that usually stand there.
+                     */
+                    choices?: string[];
+                    /**
+                     * Tensors
+                     * @description Its tensors in the file, with their shape.
+                     */
+                    tensors?: {
+                        [key: string]: number[];
+                    };
+                };
+            };
         };
     };
     responses: never;
