@@ -9,6 +9,7 @@ import pytest
 
 from compiler import cli
 from compiler.errors import BudgetExceeded, CompilerBug, DeepMetalError, Mismatch, ModelError, ToolError
+from compiler.layer_list import Architecture, ListedLayer
 from compiler.options import CompileOptions
 from compiler.report import Report
 from tests.cli.stub import Pipeline
@@ -29,11 +30,13 @@ def test_one_plain_call_compiles_with_the_defaults(pipeline: Pipeline, model: Pa
 def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_path: Path) -> None:
     vectors = tmp_path / "v.npz"
     vectors.write_bytes(b"")
+    layers = tmp_path / "layers.json"
+    layers.write_text('{"layers": [{"type": "ReLU"}], "input": [1, 4]}')
     words = (
         "--target cortex-m4 --emit c --precision float32 --optimize size --name kws --shape a=1,3,32,32 "
         "--shape b:0=1x4 --io-layout native --arena caller --weights array --compiler clang "
         "--budget flash=2MiB,ram=64KiB --opt-level 3 --debug --threads 2 --pack arduino --board nucleo-l4r5zi "
-        f"--vectors {vectors} --vector-count 9 --softmax"
+        f"--vectors {vectors} --vector-count 9 --softmax --architecture {layers}"
     ).split()
     # The stub's artifact has the header of "model", which a run under another name would not have.
     pipeline.error = ToolError("E0701", "stop here")
@@ -49,6 +52,7 @@ def test_every_option_reaches_the_pipeline(pipeline: Pipeline, model: Path, tmp_
         "optimize": "size",
         "name": "kws",
         "shape": {"a": (1, 3, 32, 32), "b:0": (1, 4)},
+        "architecture": Architecture(layers=[ListedLayer(type="ReLU")], input=[1, 4]).model_dump(),
         "io_layout": "native",
         "arena": "caller",
         "weights": "array",
@@ -71,6 +75,17 @@ def test_every_field_of_the_options_has_a_flag(pipeline: Pipeline, capsys: Outpu
     flags = {"vectors": "--vector-count", "run": "--no-run"}
     for name in CompileOptions.model_fields:
         assert flags.get(name, "--" + name.replace("_", "-")) in text
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[]", '{"layers": [{"type": "ReLU", "arg": 1}]}'])
+def test_an_architecture_that_is_none(
+    text: str, pipeline: Pipeline, model: Path, tmp_path: Path, capsys: Output
+) -> None:
+    layers = tmp_path / "layers.json"
+    layers.write_text(text)
+    assert compile_(model, tmp_path / "out", "--architecture", str(layers)) == 1
+    assert "error[E1002]" in capsys.readouterr().err
+    assert pipeline.calls == []
 
 
 def test_a_shape_without_a_name_is_for_the_only_input(pipeline: Pipeline, model: Path, tmp_path: Path) -> None:
