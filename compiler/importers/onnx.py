@@ -78,6 +78,7 @@ class Imported:
     operators: dict[str, int]
     parameters: int
     open_inputs: dict[str, list[int | None]]
+    model: ModelProto  # as it was read: of a newer opset, functions inlined
 
 
 def import_onnx(model: ModelProto, shapes: Shapes, name: str = "model") -> Graph:
@@ -131,6 +132,7 @@ def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
         importer.operators,
         sum(prod(t.dims) for t in model.graph.initializer if len(t.dims) > 0),
         importer.open_inputs,
+        model,
     )
 
 

@@ -51,6 +51,7 @@ class Look:
     inspection: Inspection
     graph: Graph | None = None  # None: it cannot be compiled, or the graph is not known without long work
     no_graph: str = ""  # the reason, for people
+    onnx: ModelProto | None = None  # the source that `Unsupported.node` and the graph's `Node.sources` name nodes of
 
 
 class Format(ABC):

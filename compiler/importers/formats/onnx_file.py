@@ -43,7 +43,7 @@ def look(path: Path, kind: str, found: Imported, where: str) -> Look:
         estimate=None,
         no_estimate="" if graph else CANNOT,
     )
-    return Look(inspection, graph, "" if graph else CANNOT)
+    return Look(inspection, graph, "" if graph else CANNOT, found.model)
 
 
 def _closed(declared: list[OpenTensor], known: tuple[Value, ...]) -> list[OpenTensor]:
