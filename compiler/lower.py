@@ -18,8 +18,9 @@ from compiler.graph.types import Array, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, candidates
 from compiler.loop import verify
 from compiler.loop.builder import Kernel, View
-from compiler.loop.nodes import U8, Buffer, Function, type_of
+from compiler.loop.nodes import U8, Buffer, Function
 from compiler.loop.parallel import parallelize
+from compiler.loop.storage import compute_type, memory_type, storage_of
 from compiler.memory.lifetimes import Liveness, liveness
 from compiler.memory.order import reorder
 from compiler.memory.planner import Plan, plan
@@ -202,19 +203,17 @@ class _Lowering:
         return False
 
     def _runtime(self, v: Value, name: str) -> tuple[View, Argument]:
-        kind = type_of(v.type.dtype if v.type.dtype != "bool" else "uint8")
-        buffer = Buffer(name, kind, v.type.elements)
-        return View(kind, v.shape, v.type.strides, buffer), Argument(name, slot=self.slot(v))
+        buffer = Buffer(name, memory_type(v.type.dtype), v.type.elements)
+        return _view(v.type.dtype, v.shape, v.type.strides, buffer), Argument(name, slot=self.slot(v))
 
     def _constant(self, array: Array, name: str, layer: str) -> tuple[View, Argument | None, list[str]]:
         """A constant operand: one value is printed where it is used, anything else becomes an array."""
-        dtype = "uint8" if array.dtype == np.bool_ else str(array.dtype)
-        kind, strides = type_of(dtype), _row_major(array.shape)
+        dtype, strides = str(array.dtype), _row_major(array.shape)
         if array.size <= 1 or is_fill(array):
-            value = array.reshape(-1)[0].item() if array.size else 0
-            return View(kind, array.shape, (0,) * array.ndim, None, value=value), None, []
-        packed = np.ascontiguousarray(array)
-        content = hashlib.sha256(packed.reshape(-1).data).hexdigest() + dtype
+            value = array.astype(compute_type(dtype).numpy).reshape(-1)[0].item() if array.size else 0
+            return replace(_view(dtype, array.shape, (0,) * array.ndim, None), value=value), None, []
+        packed = np.ascontiguousarray(array).view(memory_type(dtype).numpy)
+        content = hashlib.sha256(packed.reshape(-1).data).hexdigest() + str(packed.dtype)
         added = []
         if content not in self.by_content:
             symbol = self._symbol(f"{identifier(layer)}_{name}")
@@ -222,7 +221,7 @@ class _Lowering:
             self.constants[symbol] = packed
             added.append(symbol)
         symbol = self.by_content[content]
-        view = View(kind, array.shape, strides, Buffer(name, kind, array.size, const=True))
+        view = _view(dtype, array.shape, strides, Buffer(name, memory_type(dtype), array.size, const=True))
         return view, Argument(name, constant=symbol), added
 
     def _symbol(self, text: str) -> str:
@@ -241,6 +240,10 @@ class _Lowering:
         users = self.users[f.name]
         shown = ", ".join(users[:6]) + (f" and {len(users) - 6} more" if len(users) > 6 else "")
         return replace(f, doc=(*f.doc, f"layer{'s' if len(users) > 1 else ''}: {shown}"))
+
+
+def _view(dtype: str, shape: tuple[int, ...], strides: tuple[int, ...], buffer: Buffer | None) -> View:
+    return View(compute_type(dtype), shape, strides, buffer, storage=storage_of(dtype))
 
 
 def _same_place(arguments: Sequence[Argument]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from compiler.emit.c_api import definitions, predictable
 from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter, comment
 from compiler.emit.literals import C_TYPES, rows
+from compiler.loop.storage import memory_type
 from compiler.options import CompileOptions
 from compiler.program import Argument, Layer, Program, Slot
 from compiler.version import VERSION
@@ -276,10 +277,8 @@ def debug_macros(NAME: str) -> list[str]:
 
 def member(dtype: str) -> str:
     """The arena's union member for a dtype: f32, i8, u8, ..."""
-    if dtype == "bool":
-        return "u8"
-    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i")
+    return str(memory_type(dtype))
 
 
 def _itemsize(dtype: str) -> int:
-    return 1 if dtype in ("bool", "int8", "uint8") else int(dtype.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
+    return memory_type(dtype).bytes

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from compiler.graph.types import Array
+from compiler.graph.types import DTYPES, Array
 from compiler.loop.nodes import Type
+from compiler.loop.storage import memory_type
 
 C_TYPES = {
     "bool": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t",
     "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
     "float32": "float", "float64": "double",
 }  # fmt: skip
+# small types are handed over as their bits
+C_TYPES |= {d: C_TYPES[memory_type(d).numpy] for d in DTYPES if d not in C_TYPES}
 _LONGEST_STRING = 200
 _SUFFIX = {"uint32": "u", "int64": "LL", "uint64": "ULL"}
 

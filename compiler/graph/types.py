@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+import ml_dtypes  # noqa: F401  (numpy learns the small types by it)
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,13 @@ Shape = tuple[int, ...]
 
 DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
+    "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+    "float4_e2m1fn", "int4", "uint4", "int2", "uint2",
 )  # fmt: skip
+
+
+FLOATS = frozenset(d for d in DTYPES if "float" in d)
+INTEGERS = frozenset(d for d in DTYPES if "int" in d)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ Python is the macro language: an ordinary `for` unrolls, `with k.loop(...)` make
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.loop.nodes import (
     Assign,
@@ -33,10 +33,21 @@ from compiler.loop.nodes import (
 
 
 @dataclass(frozen=True)
+class Storage:
+    """Elements whose form in memory differs from what kernels compute with (`storage.py` has them)."""
+
+    memory: Type
+    compute: Type
+    decode: Callable[[Expr], Expr]
+    encode: Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
 class View:
     """A tensor in a buffer: element (i, j, ...) is `buffer[base + i*strides[0] + j*strides[1] + ...]`.
 
-    A view without a buffer is one value repeated (a symbolic fill).
+    A view without a buffer is one value repeated (a symbolic fill). `type` is what kernels compute with; where
+    elements lie in memory in another form, `storage` converts.
     """
 
     type: Type
@@ -45,6 +56,7 @@ class View:
     buffer: Buffer | None = None
     base: Expr = field(default_factory=lambda: Const(0))
     value: float | int = 0
+    storage: Storage | None = None
 
     @property
     def size(self) -> int:
@@ -66,13 +78,22 @@ class View:
         indices = indices if isinstance(indices, tuple) else (indices,)
         if self.buffer is None:
             return const(self.value, self.type)
-        return Load(self.buffer, self.index(*indices), self.type)
+        return self._load(self.buffer, self.index(*indices))
 
     def at(self, offset: Operand) -> Expr:
         """The element `offset` places after the base, whatever the shape."""
         if self.buffer is None:
             return const(self.value, self.type)
-        return Load(self.buffer, self.base + offset, self.type)
+        return self._load(self.buffer, self.base + offset)
+
+    def _load(self, buffer: Buffer, index: Expr) -> Expr:
+        if self.storage is None:
+            return Load(buffer, index, self.type)
+        return self.storage.decode(Load(buffer, index, buffer.type))
+
+    def stored(self, value: Expr) -> Expr:
+        """What lies in memory for a value."""
+        return value if self.storage is None else self.storage.encode(value)
 
     def vector(self, index: Expr, lanes: int) -> Expr:
         """`lanes` consecutive elements from an index into the buffer on (see `index`)."""
@@ -81,7 +102,7 @@ class View:
 
     def flat(self) -> View:
         """The same memory as one axis; only for tensors without gaps."""
-        return View(self.type, (self.size,), (1,), self.buffer, self.base, self.value)
+        return replace(self, shape=(self.size,), strides=(1,))
 
 
 class Cell:
@@ -208,15 +229,15 @@ class Kernel:
             return base
         buffer = Buffer(self.fresh(name), base.buffer.type, None, base.buffer.const)
         self.emit(Window(buffer, base.buffer, whole))
-        return View(base.type, base.shape, base.strides, buffer, Const(0))
+        return replace(base, buffer=buffer, base=Const(0))
 
     def store(self, view: View, indices: tuple[Operand, ...], value: Expr) -> None:
         assert view.buffer is not None
-        self.emit(Store(view.buffer, view.index(*indices), value))
+        self.emit(Store(view.buffer, view.index(*indices), view.stored(value)))
 
     def store_at(self, view: View, offset: Operand, value: Expr) -> None:
         assert view.buffer is not None
-        self.emit(Store(view.buffer, view.base + offset, value))
+        self.emit(Store(view.buffer, view.base + offset, view.stored(value)))
 
     def body(self) -> Body:
         assert len(self._blocks) == 1
