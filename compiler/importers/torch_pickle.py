@@ -9,7 +9,7 @@ leave an inert `Object` behind and are listed in `Unpickled.calls`, so that the 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -105,10 +105,13 @@ class Unpickled:
     tensors: list[TensorRef] = field(default_factory=list)
 
 
-def unpickle(data: bytes, where: str) -> Unpickled:
+Call = Callable[..., Any]  # what a call in a pickle gives; its first argument is the machine
+
+
+def unpickle(data: bytes, where: str, calls: Mapping[tuple[str, str], Call] | None = None) -> Unpickled:
     """Interpret a pickle. Raises `ModelError`: E0126 for what no stock model contains, E0127 for an impossible
-    tensor, E0133 for a damaged pickle."""
-    machine = _Machine(where)
+    tensor, E0133 for a damaged pickle. `calls` are meanings beside those of `torch.save`."""
+    machine = _Machine(where, {**_CALLS, **(calls or {})})
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count >= MAX_INSTRUCTIONS:
@@ -128,8 +131,9 @@ _MARK = object()
 class _Machine:
     """The stack, the memo, and the few calls that have a meaning here."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, calls: dict[tuple[str, str], Call]) -> None:
         self.where = where
+        self.calls = calls
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.result = Unpickled()
@@ -208,7 +212,7 @@ class _Machine:
             self.hostile("it calls something that is not a name")
         if not isinstance(arguments, tuple):
             raise TypeError("the arguments of a call must be a tuple")
-        known = _CALLS.get((function.module, function.name))
+        known = self.calls.get((function.module, function.name))
         self.push(self._inert_call(function) if known is None else known(self, *arguments))
 
     def _inert_call(self, function: Global) -> Object:
@@ -319,7 +323,7 @@ def _are_counts(values: Any) -> bool:
     return isinstance(values, tuple) and all(map(_is_count, values))
 
 
-_CALLS: dict[tuple[str, str], Callable[..., Any]] = {
+_CALLS: dict[tuple[str, str], Call] = {
     ("torch._utils", "_rebuild_tensor_v2"): _Machine.tensor,
     ("torch._utils", "_rebuild_parameter"): _Machine.parameter,
     ("torch", "Size"): _Machine.size,
