@@ -28,7 +28,6 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 
 _DESCRIPTOR_FLAG, _UTF8_FLAG, _LEVEL_FLAGS = 0x0008, 0x0800, 0x0006
 _STORED, _DEFLATED = 0, 8
-_MOST_GAIN = 1032  # a byte of a deflate stream stands for no more bytes than this
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _DESCRIPTOR_SIZES = (0, 12, 16, 20, 24)
 
@@ -78,6 +77,11 @@ class Archive:
     path: Path
     context: _Context
     members: dict[str, Member]
+
+    @property
+    def where(self) -> str:
+        """What people call the file."""
+        return self.context.where
 
     def read(self, name: str, limit: int | None = None) -> bytearray:
         """The bytes of a member, compared with its checksum."""
@@ -196,7 +200,7 @@ def _end_record(file: BinaryIO, size: int, context: _Context) -> tuple[int, int,
 
 
 def _central(table: bytes, count: int, compressed: Callable[[str], bool], context: _Context) -> Iterator[_Raw]:
-    at = total = 0
+    at = 0
     for _ in range(count):
         fields = _CENTRAL.unpack_from(table, at)
         magic, _, _, flags, method, _, _, crc, packed, size = fields[:10]
@@ -209,10 +213,8 @@ def _central(table: bytes, count: int, compressed: Callable[[str], bool], contex
         at += name_length + extra_length + comment
         size, packed, offset = _widened(extra, (size, packed, offset), name, context)
         if method != _STORED and not (method == _DEFLATED and compressed(name)):
-            _refuse(
-                context, f"'{name}' is compressed", member=name, help="Save again with torch.save, do not repack it."
-            )
-        if flags & ~(_DESCRIPTOR_FLAG | _UTF8_FLAG):
+            _refuse(context, f"'{name}' is compressed", member=name)
+        if flags & ~(_DESCRIPTOR_FLAG | _UTF8_FLAG | (_LEVEL_FLAGS if method == _DEFLATED else 0)):
             _refuse(context, f"'{name}' is encrypted or uses an unknown zip feature", member=name)
         if (packed != size and method == _STORED) or disk:
             _refuse(context, f"'{name}' states two different sizes", member=name)
