@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from compiler.layer_list import Architecture
+from compiler.picture import KernelKind, Pictures
 
 
 class OpenTensor(BaseModel):
@@ -39,6 +40,29 @@ class Estimate(BaseModel):
     arena: int = Field(description="bytes of RAM, exact")
 
 
+class KernelUse(BaseModel):
+    """Nodes that run in the same way."""
+
+    op: str
+    kind: KernelKind
+    family: str = Field("", description="of processors, for tuned kernels")
+    nodes: int
+    macs: int | None = Field(None, description="of all of them; null where it is not known by operator")
+
+
+class Support(BaseModel):
+    """What the model becomes on processors that have the same instructions."""
+
+    targets: list[str] = Field(description="those that were asked for")
+    precision: str
+    weights: int = Field(description="bytes of flash, exact")
+    arena: int = Field(description="bytes of RAM, exact")
+    layers: list[KernelUse] = Field(description="what will run, by operator of the optimised graph")
+    operators: list[KernelUse] = Field(
+        default_factory=list, description="the same by the source model's operators, where they are known"
+    )
+
+
 class Inspection(BaseModel):
     """`deepmetal inspect`. Never raises for an unsupported operator: it lists them all."""
 
@@ -62,6 +86,12 @@ class Inspection(BaseModel):
         None, description="null when the model cannot be compiled, or not planned quickly"
     )
     no_estimate: str = Field("", description="why there is no estimate")
+    support: list[Support] = Field(
+        default_factory=list, description="for each kind of processor that was asked for; empty where no estimate is"
+    )
     architecture: Architecture | None = Field(
         None, description="for weights without a model: the layers as far as the tensors tell, holes to be filled"
+    )
+    graphs: Pictures | None = Field(
+        None, description="before and after optimisation; the API has them at an address of their own"
     )

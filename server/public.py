@@ -8,6 +8,7 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from compiler.inspection import Inspection
+from compiler.picture import Pictures
 from compiler.trace import Stage
 from server.jobs import queue_positions
 from server.models import EventRow, Job
@@ -68,9 +69,15 @@ def inspection(job: Job) -> InspectionPublic:
         url=f"{API}/inspections/{job.id}",
         state=state(job),
         model=model(job),
-        result=Inspection.model_validate(job.result) if job.result else None,
+        result=Inspection.model_validate(job.result | {"graphs": None}) if job.result else None,
         error=ErrorPublic(**job.error) if job.error else None,
     )
+
+
+def pictures(job: Job) -> Pictures | None:
+    """The graphs of an inspection, which are much larger than the rest of it."""
+    found = (job.result or {}).get("graphs")
+    return Pictures.model_validate(found) if found else None
 
 
 def event(row: EventRow) -> JobEvent:

@@ -85,11 +85,13 @@ def compile_or_inspect(job: dict[str, Any], folder: Path, emit: Emit) -> dict[st
     from compiler.pipeline import compile_model, inspect_model
     from compiler.trace import Trace
 
-    options = CompileOptions.model_validate(job["options"])
+    given = dict(job["options"])
+    asked = given.pop("targets", ())
+    options = CompileOptions.model_validate(given)
     model = folder / job["model"]
     try:
         if job["kind"] == "inspect":
-            found = inspect_model(model, options, display_name=job["name"])
+            found = inspect_model(model, options, display_name=job["name"], asked=asked)
             return {"result": found.model_dump(mode="json")}
         artifact = compile_model(
             model,

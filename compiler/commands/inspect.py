@@ -6,9 +6,10 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from compiler.arguments import checked, must_exist, parse_shape, read_architecture, shapes_from, typed
+from compiler.errors import ModelError
 from compiler.options import CompileOptions
 from compiler.pack.figures import count, size
 from compiler.pack.text import plain
@@ -16,9 +17,11 @@ from compiler.terminal import table
 
 if TYPE_CHECKING:
     from compiler.analysis import Analysis
-    from compiler.inspection import Inspection, OpenTensor
+    from compiler.inspection import Inspection, KernelUse, OpenTensor
 
 UNSUPPORTED_STATUS = 1
+CANNOT_WRITE = "E1009"
+ASKED = ("target", "board", "precision", "optimize")
 
 
 def register(subparsers: Any) -> None:
@@ -30,12 +33,18 @@ def register(subparsers: Any) -> None:
     )
     parser.set_defaults(command=command)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model file; its content decides what it is")
-    parser.add_argument("--target", metavar="NAME", help="the processor to ask for")
+    for option, metavar in (("target", "NAME"), ("board", "NAME"), ("precision", None), ("optimize", None)):
+        about = CompileOptions.model_fields[option]
+        choices = None if metavar else get_args(about.annotation)
+        parser.add_argument(f"--{option}", metavar=metavar, choices=choices, help=about.description)
     shape = parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
     shape.help = CompileOptions.model_fields["shape"].description
     layers = parser.add_argument("--architecture", metavar="FILE.json", type=Path)
     layers.help = CompileOptions.model_fields["architecture"].description
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    parser.add_argument(
+        "--graph", metavar="FILE.json", type=Path, help="write the graph before and after optimisation, without weights"
+    )
     parser.add_argument(
         "--analyse",
         action="store_true",
@@ -45,8 +54,7 @@ def register(subparsers: Any) -> None:
 
 def command(args: argparse.Namespace) -> int:
     given: dict[str, Any] = {"shape": shapes_from(args.shape or [])}
-    if args.target:
-        given["target"] = args.target
+    given |= {name: value for name in ASKED if (value := getattr(args, name)) is not None}
     if args.architecture:
         given["architecture"] = read_architecture(args.architecture)
     options = checked(given)
@@ -55,19 +63,35 @@ def command(args: argparse.Namespace) -> int:
     from compiler.pipeline import inspect_model
 
     found = inspect_model(args.model, options)
+    if args.graph:
+        write_graphs(args.graph, found)
     analysed = None
     if args.analyse and found.compilable:
         from compiler.analysis import analyse
 
         analysed = analyse(args.model, options)
     if args.json:
-        content = found.model_dump(mode="json")
+        content = found.model_dump(mode="json", exclude={"graphs"})
         print(json.dumps(content | ({"analysis": analysed.model_dump(mode="json")} if analysed else {}), indent=1))
     else:
         print("\n".join(text(found)))
         if analysed:
             print("\n".join(analysis_text(analysed)))
     return 0 if found.compilable else UNSUPPORTED_STATUS
+
+
+def write_graphs(path: Path, found: Inspection) -> None:
+    """The file has `before`, `after` and why one of them is missing."""
+    content = "{}" if found.graphs is None else found.graphs.model_dump_json(indent=1)
+    try:
+        path.write_text(content + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ModelError(
+            CANNOT_WRITE,
+            f"cannot write {path}: {error.strerror or type(error).__name__}",
+            where="--graph",
+            help="Choose a file in a folder that exists and can be written to.",
+        ) from error
 
 
 def text(found: Inspection) -> Iterator[str]:
@@ -78,8 +102,7 @@ def text(found: Inspection) -> Iterator[str]:
     tensors = [*_tensors("input", found.inputs), *_tensors("output", found.outputs)]
     yield table(("", "name", "type", "shape"), tensors)
     yield ""
-    operators = [(plain(o.op, 40), str(o.count), "yes" if o.supported else "NO") for o in found.operators]
-    yield table(("operator", "nodes", "supported"), operators, right=(1,))
+    yield from _operators(found)
     if found.unsupported:
         yield ""
         yield f"{len(found.unsupported)} {'node' if len(found.unsupported) == 1 else 'nodes'} cannot be compiled:"
@@ -99,8 +122,39 @@ def text(found: Inspection) -> Iterator[str]:
             f"needs {size(needs.weights)} of flash for weights and {size(needs.arena)} of RAM for the arena on "
             f"{needs.target}; code and stack come on top"
         )
+        yield from _kernels(found)
     elif found.compilable:
         yield f"no estimate of flash and RAM: {plain(found.no_estimate, 200)}"
+
+
+def _operators(found: Inspection) -> Iterator[str]:
+    """Counts by the source's operators, with the kernels they get where that is known."""
+    runs: dict[str, list[str]] = {}
+    for use in found.support[0].operators if found.support else ():
+        runs.setdefault(use.op, []).append(f"{use.nodes} {_kind(use)}")
+    head = ("operator", "nodes", "supported", *(("runs as",) if runs else ()))
+    rows = [
+        (
+            plain(o.op, 40),
+            str(o.count),
+            "yes" if o.supported else "NO",
+            *((", ".join(runs.get(o.op, ())),) if runs else ()),
+        )
+        for o in found.operators
+    ]
+    yield table(head, rows, right=(1,))
+
+
+def _kernels(found: Inspection) -> Iterator[str]:
+    """What will run, after optimisation."""
+    chosen = found.support[0]
+    rows = [(plain(x.op, 40), str(x.nodes), count(x.macs), _kind(x)) for x in chosen.layers]
+    yield ""
+    yield table(("layers after optimisation", "nodes", "MACs", "kernel"), rows, right=(1, 2))
+
+
+def _kind(use: KernelUse) -> str:
+    return f"tuned for {use.family}" if use.kind == "tuned" else use.kind
 
 
 def analysis_text(found: Analysis) -> Iterator[str]:
