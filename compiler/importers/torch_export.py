@@ -12,7 +12,7 @@ import logging
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,33 +33,47 @@ _FOLDED_ELEMENTS = 4096  # larger constants are weights and stay as they are
 def to_onnx(module: Any, shape: Shape, where: str) -> onnx.ModelProto:
     """Export an evaluation-mode module. Nodes are named after module paths (`features.3`), nothing is printed."""
     torch = import_torch()
-    with _quiet():
-        try:
-            exported = torch.export.export(module, (torch.zeros(shape),))
-            program = torch.onnx.export(
-                exported,
-                dynamo=True,
-                optimize=False,
-                verbose=False,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                custom_translation_table=_translations(torch),
-            )
-        except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
-            raise ModelError(
-                code="E0135",
-                title="PyTorch cannot export the model",
-                where=where,
-                facts={"reason": next(iter(str(error).splitlines()), type(error).__name__)[:300]},
-                help="Export it to ONNX yourself (torch.onnx.export) and compile that file.",
-            ) from error
+    with _quiet(), _reported(where):
+        exported = torch.export.export(module, (torch.zeros(shape),))
+    return program_to_onnx(exported, [INPUT], [OUTPUT], where)
+
+
+def program_to_onnx(exported: Any, inputs: Sequence[str], outputs: Sequence[str], where: str) -> onnx.ModelProto:
+    """An exported program in ONNX form; its inputs and outputs get these names, in order."""
+    torch = import_torch()
+    with _quiet(), _reported(where):
+        program = torch.onnx.export(
+            exported,
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            custom_translation_table=_translations(torch),
+        )
         _fold_constants(program.model)
         model: onnx.ModelProto = program.model_proto
-    _give_output_a_node(model.graph)
+    if list(inputs) == [INPUT] and list(outputs) == [OUTPUT]:
+        _give_output_a_node(model.graph)
     _rename(model.graph)
     model.producer_name, model.producer_version = "pytorch", ""
     return model
+
+
+@contextlib.contextmanager
+def _reported(where: str) -> Iterator[None]:
+    """What the exporter cannot do, as an error of the model."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
+        raise ModelError(
+            code="E0135",
+            title="PyTorch cannot export the model",
+            where=where,
+            facts={"reason": next(iter(str(error).splitlines()), type(error).__name__)[:300]},
+            help="Export it to ONNX yourself (torch.onnx.export) and compile that file.",
+        ) from error
 
 
 def _translations(torch: Any) -> dict[Any, Any]:
@@ -133,6 +147,7 @@ def _give_output_a_node(graph: onnx.GraphProto) -> None:
 def _rename(graph: onnx.GraphProto) -> None:
     """Name nodes and their outputs after the module they come from; forget the exporter's notes, which hold paths."""
     renamed: dict[str, str] = {}
+    kept = {value.name for value in graph.output}
     taken = {value.name for value in (*graph.input, *graph.output)}
     taken |= {tensor.name for tensor in graph.initializer}
     modules = [_module_of(node) for node in graph.node]
@@ -145,7 +160,7 @@ def _rename(graph: onnx.GraphProto) -> None:
         taken.add(name)
         node.name = name
         for index, output in enumerate(node.output):
-            if output and output != OUTPUT:
+            if output and output not in kept:
                 renamed[output] = name if index == 0 else f"{name}:{index}"
         del node.metadata_props[:]
         node.doc_string = ""
