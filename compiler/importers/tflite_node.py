@@ -1,0 +1,176 @@
+"""One TensorFlow Lite operator as converters see it, and the table of converters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compiler.errors import ModelError
+from compiler.graph.types import Array
+from compiler.importers.channels import Value, planar_operands
+from compiler.importers.onnx_builder import OnnxBuilder
+from compiler.importers.tflite_model import Operator, Subgraph, Tensor, TfliteModel
+from compiler.importers.tflite_schema import ACTIVATIONS, SAME, VALID
+
+Result = Value | Sequence[Value]
+Convert = Callable[["Call"], Result]
+
+CONVERTERS: dict[str, Convert] = {}
+ABSENT = -1
+
+
+def converts(*kinds: str) -> Callable[[Convert], Convert]:
+    def register(function: Convert) -> Convert:
+        for kind in kinds:
+            CONVERTERS[kind] = function
+        return function
+
+    return register
+
+
+@dataclass
+class Scope:
+    """A subgraph while it is converted."""
+
+    model: TfliteModel
+    graph: Subgraph
+    builder: OnnxBuilder
+    values: dict[int, Value] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)  # what the results of operators are called in the model
+    notes: list[str] = field(default_factory=list)
+    depth: int = 0
+
+
+class Call:
+    """An operator with its operands. A converter returns one value per output, in order."""
+
+    def __init__(self, scope: Scope, op: Operator) -> None:
+        self.scope, self.op, self.builder = scope, op, scope.builder
+
+    # -- operands --------------------------------------------------------------------------------------------------
+
+    def has(self, index: int) -> bool:
+        return index < len(self.op.inputs) and self.op.inputs[index] != ABSENT
+
+    def tensor(self, index: int = 0) -> Tensor:
+        if not self.has(index):
+            raise ModelError("E0160", f"operand {index} of {self.op.kind} is missing")
+        return self.scope.graph.tensors[self.op.inputs[index]]
+
+    def value(self, index: int = 0) -> Value:
+        self.tensor(index)
+        found = self.scope.values.get(self.op.inputs[index])
+        if found is None:
+            raise ModelError("E0160", f"operand {index} of {self.op.kind} is used before it is computed")
+        return found
+
+    def values(self) -> list[Value]:
+        return [self.value(i) for i in range(len(self.op.inputs))]
+
+    def x(self, index: int = 0) -> str:
+        return self.value(index).source
+
+    def optional(self, index: int) -> str:
+        return self.x(index) if self.has(index) else ""
+
+    def shape(self, index: int = 0) -> tuple[int, ...]:
+        return self.value(index).shape
+
+    def known(self, index: int) -> Array | None:
+        return self.value(index).array if self.has(index) else None
+
+    def need(self, index: int) -> Array:
+        """An operand that decides a shape, or that ONNX wants as a constant."""
+        array = self.known(index)
+        if array is None:
+            raise self.unsupported(
+                f"operand {index} of {self.op.kind} is computed at run time, but decides what the operator does",
+                "make it a constant in the model",
+            )
+        return array
+
+    def ints(self, index: int) -> list[int]:
+        return [int(n) for n in self.need(index).reshape(-1)]
+
+    # -- options ---------------------------------------------------------------------------------------------------
+
+    def option(self, name: str) -> int:
+        value = self.op.options[name]
+        assert not isinstance(value, tuple)
+        return int(value)
+
+    def number(self, name: str) -> float:
+        value = self.op.options[name]
+        assert not isinstance(value, tuple)
+        return float(value)
+
+    def padding_is_same(self) -> bool:
+        padding = self.option("padding")
+        if padding not in (SAME, VALID):
+            raise ModelError("E0160", f"{self.op.kind} has an unknown padding")
+        return padding == SAME
+
+    # -- results ---------------------------------------------------------------------------------------------------
+
+    def out_tensor(self, index: int = 0) -> Tensor:
+        if index >= len(self.op.outputs) or self.op.outputs[index] == ABSENT:
+            raise ModelError("E0160", f"output {index} of {self.op.kind} is missing")
+        return self.scope.graph.tensors[self.op.outputs[index]]
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.out_tensor().shape
+
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
+        return self.builder.add(op, *inputs, **attributes)
+
+    def const(self, array: Any, dtype: Any = np.int64) -> str:
+        return self.builder.constant(array, dtype=dtype)
+
+    def made(self, name: str, index: int = 0) -> Value:
+        """The result, in the source's order of axes."""
+        tensor = self.out_tensor(index)
+        return Value(self.builder, tensor.shape, tensor.dtype, last=name)
+
+    def made_planar(self, name: str, index: int = 0) -> Value:
+        tensor = self.out_tensor(index)
+        if len(tensor.shape) < 3:
+            raise ModelError("E0160", f"output {index} of {self.op.kind} has too few dimensions")
+        return Value(self.builder, tensor.shape, tensor.dtype, first=name)
+
+    def elementwise(self, make: Callable[..., str], *values: Value) -> Value:
+        """`make` applied to the operands' names, in whichever order of axes costs nothing."""
+        names = planar_operands(values)
+        if names is None or len(self.out_shape) != max(v.rank for v in values):
+            return self.made(make(*(v.source for v in values)))
+        return self.made_planar(make(*names))
+
+    def activated(self, name: str) -> str:
+        """The fused activation behind a result."""
+        number = self.option("activation")
+        if not 0 <= number < len(ACTIVATIONS):
+            raise ModelError("E0160", f"{self.op.kind} has an unknown fused activation")
+        return self.activate(name, ACTIVATIONS[number])
+
+    def activate(self, name: str, kind: str) -> str:
+        match kind:
+            case "NONE":
+                return name
+            case "RELU":
+                return self.add("Relu", name)
+            case "TANH":
+                return self.add("Tanh", name)
+            case "RELU6":
+                return self.clip(name, 0, 6)
+            case "RELU_N1_TO_1":
+                return self.clip(name, -1, 1)
+        raise self.unsupported(f"fused activation {kind} is not supported", "use another activation")
+
+    def clip(self, name: str, low: float, high: float) -> str:
+        return self.add("Clip", name, self.const(low, np.float32), self.const(high, np.float32))
+
+    def unsupported(self, reason: str, help: str = "", code: str = "E0161") -> ModelError:
+        return ModelError(code, reason, help=help)
