@@ -1,36 +1,33 @@
 """ONNX to graph: shapes made concrete, constants folded, every unsupported node collected before raising.
 
-Operators read their own spellings for every opset from 7 on (`Op.from_onnx`) and infer their own shapes; onnx's version
-converter is the way in for older ones. See decisions/0003-opsets.md.
+Operators read their own spellings of every opset (`Op.from_onnx`) and infer their own shapes. See
+decisions/0003-opsets.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnx.inliner
-import onnx.version_converter
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, NodeProto, TensorProto
 
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph, Value
-from compiler.graph.types import DTYPES, TensorType
-from compiler.importers.fold import FOLD
+from compiler.graph.types import DTYPES, Array, TensorType
+from compiler.importers.onnx_draft import Draft, check_size, tensor_array
+from compiler.importers.onnx_functions import STANDARD
 from compiler.importers.onnx_limits import check_limits
-from compiler.importers.onnx_node import Draft, NodeReader, check_size, tensor_array
+from compiler.importers.onnx_node import NeedsValue
+from compiler.importers.onnx_nodes import Scope, read_node, reads
 from compiler.inspection import OpenTensor, Unsupported
-from compiler.ops.base import onnx_readers
 
 Shapes = Mapping[str, tuple[int, ...]]
 _MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
-_STANDARD = ("", "ai.onnx")
 
 
 def read(path: Path) -> ModelProto:
@@ -54,17 +51,16 @@ def read(path: Path) -> ModelProto:
     return model
 
 
-def opset_of(model: ModelProto) -> int:
-    """The version of the standard operator set; E0106 outside what can be read."""
-    versions = [o.version for o in model.opset_import if o.domain in _STANDARD]
+def check_opsets(model: ModelProto) -> None:
+    """E0106 for a version of the standard operator set that does not exist (yet)."""
     newest = onnx.defs.onnx_opset_version()
-    if not versions or versions[0] > newest or versions[0] < 1:
-        raise ModelError(
-            "E0106",
-            f"opset {versions[0] if versions else 'none'} is not one of 1 to {newest}",
-            help="export with a released opset, for instance 20",
-        )
-    return int(versions[0])
+    for opset in model.opset_import:
+        if opset.domain in STANDARD and not 1 <= opset.version <= newest:
+            raise ModelError(
+                "E0106",
+                f"opset {opset.version} is not one of 1 to {newest}",
+                help="export with a released opset, for instance 20",
+            )
 
 
 @dataclass
@@ -78,7 +74,8 @@ class Imported:
     operators: dict[str, int]
     parameters: int
     open_inputs: dict[str, list[int | None]]
-    model: ModelProto  # as it was read: of a newer opset, functions inlined
+    model: ModelProto  # as it was read: functions inlined
+    needed: frozenset[str]  # inputs that decide shapes: their values must be known when the model is compiled
 
 
 def import_onnx(model: ModelProto, shapes: Shapes, name: str = "model") -> Graph:
@@ -110,16 +107,18 @@ def unsupported_error(found: list[Unsupported]) -> ModelError:
     )
 
 
-def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
-    """Read everything that can be read; never raises for an unsupported operator."""
-    opset = opset_of(model)
+def analyse(
+    model: ModelProto, shapes: Shapes, name: str = "model", bound: Mapping[str, Array] | None = None
+) -> Imported:
+    """Read everything that can be read; never raises for an unsupported operator.
+
+    `bound` are inputs whose values are known now: they become constants.
+    """
+    check_opsets(model)
     check_limits(model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    outputs = [_open(v) for v in model.graph.output]
-    if opset < 7:
-        model, opset = _upgrade(model, opset, shapes)
-    importer = _Importer(model, shapes, Draft(opset))
+    importer = _Importer(model, shapes, dict(bound or {}), Draft())
     importer.run()
     graph = None
     if not importer.open_inputs and not importer.unsupported:
@@ -128,35 +127,13 @@ def analyse(model: ModelProto, shapes: Shapes, name: str = "model") -> Imported:
         graph,
         importer.unsupported,
         [_open(v) for v in importer.real_inputs()],
-        outputs,
+        [_open(v) for v in model.graph.output],
         importer.operators,
         sum(prod(t.dims) for t in model.graph.initializer if len(t.dims) > 0),
         importer.open_inputs,
         model,
+        frozenset(importer.needed),
     )
-
-
-def _upgrade(model: ModelProto, opset: int, shapes: Shapes) -> tuple[ModelProto, int]:
-    """The model in a newer opset. The converter wants numbers for all dimensions; the inputs get theirs before it."""
-    fixed = ModelProto()
-    fixed.CopyFrom(model)
-    for v in fixed.graph.input:
-        given = shapes.get(v.name, shapes.get(""))
-        dims = v.type.tensor_type.shape.dim
-        for i, d in enumerate(dims):
-            if given is not None and len(given) == len(dims):
-                d.dim_value = given[i]
-            elif i == 0 and not d.HasField("dim_value"):
-                d.dim_value = 1  # a free batch
-    del fixed.graph.value_info[:]
-    for v in fixed.graph.output:
-        v.type.tensor_type.ClearField("shape")
-    try:
-        return onnx.version_converter.convert_version(fixed, 13), 13
-    except (onnx.version_converter.ConvertError, RuntimeError, ValueError, IndexError) as error:
-        raise ModelError(
-            "E0106", f"opset {opset} is older than 7 and cannot be converted", help="export with opset 13 or newer"
-        ) from error
 
 
 def _open(v: onnx.ValueInfoProto) -> OpenTensor:
@@ -181,11 +158,18 @@ def _fits(declared: Sequence[int | None], given: Sequence[int]) -> bool:
 class _Importer:
     model: ModelProto
     shapes: Shapes
+    bound: Mapping[str, Array]
     draft: Draft
     inputs: list[Value] = field(default_factory=list)
     unsupported: list[Unsupported] = field(default_factory=list)
     operators: dict[str, int] = field(default_factory=dict)
     open_inputs: dict[str, list[int | None]] = field(default_factory=dict)
+    needed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        graph = self.model.graph
+        opsets = {o.domain: int(o.version) for o in self.model.opset_import}
+        self.scope = Scope({}, opsets, read=reads(graph.node, (o.name for o in graph.output)))
 
     def real_inputs(self) -> list[onnx.ValueInfoProto]:
         """Inputs that are not merely declarations of initializers, as old files have them."""
@@ -194,7 +178,7 @@ class _Importer:
 
     def run(self) -> None:
         for tensor in self.model.graph.initializer:
-            self.draft.define_constant(tensor.name, tensor_array(tensor))
+            self.scope.values[tensor.name] = self.draft.define_constant(tensor.name, tensor_array(tensor))
         if self.model.graph.sparse_initializer:
             raise ModelError("E0202", "sparse weights are not supported", help="export the model with dense weights")
         self._check_shapes()
@@ -218,6 +202,9 @@ class _Importer:
 
     def _input(self, v: onnx.ValueInfoProto) -> None:
         declared = _open(v)
+        if v.name in self.bound:
+            self.scope.values[v.name] = self.draft.define_constant(v.name, self.bound[v.name])
+            return
         given = self.shapes.get(v.name, self.shapes.get("") if len(self.real_inputs()) == 1 else None)
         dims: list[int | None] = list(declared.shape)
         if not v.type.HasField("tensor_type") or declared.dtype not in DTYPES:
@@ -236,102 +223,54 @@ class _Importer:
             self.open_inputs[v.name] = [None]
         if any(d is None for d in dims):
             self.open_inputs[v.name] = dims
-            self.draft.values[v.name] = None
+            self.scope.values[v.name] = None
             return
         shape = tuple(int(d) for d in dims if d is not None)
         check_size(shape, v.name)
         value = Value(v.name, TensorType.of(declared.dtype, shape))
-        self.draft.values[v.name] = value
+        self.scope.values[v.name] = value
         self.inputs.append(value)
 
     def _node(self, node: NodeProto, name: str) -> None:
-        readers = onnx_readers()
-        known_op = node.op_type in readers or node.op_type in FOLD or node.op_type in ("Constant", "Shape", "Size")
-        if node.domain not in _STANDARD or not known_op:
-            domain = "" if node.domain in _STANDARD else f" of domain {node.domain}"
-            self._refuse(node, name, "E0201", f"operator {node.op_type}{domain} has no lowering yet",
-                         "replace it in the model, or export with operators that `deepmetal ops` lists")  # fmt: skip
-            return
-        if any(i and self.draft.values.get(i) is None for i in node.input):
-            missing = [i for i in node.input if i and i not in self.draft.values]
+        if any(i and self.scope.values.get(i) is None for i in node.input):
+            missing = [i for i in node.input if i and i not in self.scope.values]
             if missing:
                 self._refuse(node, name, "E0104", f"reads '{missing[0]}', which nothing before it writes", "")
             for output in node.output:
-                self.draft.values[output] = None
+                self.scope.values[output] = None
             return
-        reader = NodeReader(self.draft, node, name)
         try:
-            results = self._results(reader, node)
-            for index, (output, value) in enumerate(zip(node.output, results, strict=False)):
-                if output:
-                    reader.name_output(index, output, value)
-            for output in list(node.output)[len(results) :]:
-                if output and self._is_read(output):
-                    raise reader.unsupported(f"output {output!r} of {node.op_type} is used", "")
+            read_node(self.draft, self.scope, node, name)
+        except NeedsValue as error:
+            self.needed |= error.inputs
+            self._refuse(node, name, error.code, error.title, error.help)
         except ModelError as error:
             self._refuse(node, name, error.code, error.title, error.help)
         except _MALFORMED as error:
             self._refuse(node, name, "E0104", f"the node is malformed ({type(error).__name__}: {str(error)[:120]})", "")
 
-    def _is_read(self, tensor: str) -> bool:
-        return tensor in self._read_names
-
-    @cached_property
-    def _read_names(self) -> frozenset[str]:
-        graph = self.model.graph
-        return frozenset(i for n in graph.node for i in n.input) | {o.name for o in graph.output}
-
-    def _results(self, reader: NodeReader, node: NodeProto) -> tuple[Value, ...]:
-        match node.op_type:
-            case "Constant":
-                return (reader.const(reader.constant_attribute()),)
-            case "Shape":
-                shape = np.asarray(reader.type().shape, np.int64)
-                return (reader.const(shape[slice(reader.attr("start", 0), reader.attr("end"))]),)
-            case "Size":
-                return (reader.const(np.asarray(reader.type().elements, np.int64)),)
-        if node.op_type in FOLD:
-            folded = self._folded(reader, lowered=node.op_type in onnx_readers())
-            if folded is not None:
-                return (folded,)
-        made = onnx_readers()[node.op_type](reader)
-        return made if isinstance(made, tuple) else (made,)
-
-    def _folded(self, reader: NodeReader, lowered: bool) -> Value | None:
-        """The result of shape arithmetic; None where the operator itself takes over, as it does for float operands."""
-        given = [reader.known(i) for i in range(len(reader.inputs)) if reader.has(i)]
-        known = [a for a in given if a is not None]
-        if lowered and (len(known) < len(given) or (known and known[0].dtype == np.float32)):
-            return None
-        if len(known) < len(given):
-            raise reader.unsupported(
-                f"operator {reader.op_type} with a run-time operand has no lowering yet",
-                "replace it in the model, or export with constant operands",
-                code="E0201",
-            )
-        with np.errstate(all="ignore"):
-            array = np.asarray(FOLD[reader.op_type](reader, *known))
-        if reader.op_type != "ConstantOfShape":  # a symbolic fill takes no memory
-            check_size(array.shape, reader.name)
-        return reader.const(array)
-
     def _refuse(self, node: NodeProto, name: str, code: str, reason: str, help: str) -> None:
         self.unsupported.append(Unsupported(node=name, op=node.op_type, code=code, reason=reason, help=help))
         for output in node.output:
-            self.draft.values[output] = None
+            self.scope.values[output] = None
 
     def graph(self, name: str) -> Graph:
-        outputs = []
+        outputs: list[Value] = []
         for v in self.model.graph.output:
-            value = self.draft.values.get(v.name)
+            value = self.scope.values.get(v.name)
             if value is None:
                 raise ModelError("E0104", f"output '{v.name}' is never written", help="export the model again")
-            if value.name in self.draft.constants or value in self.inputs or value in outputs:
-                raise ModelError(
-                    "E0202", f"output '{v.name}' is a constant, an input, or listed twice",
-                    help="remove it from the model's outputs",
-                )  # fmt: skip
-            outputs.append(value)
+            own = "" if value.name == v.name else v.name
+            outputs.append(self.draft.own_output(value, self.inputs, own, outputs))
         if not outputs:
             raise ModelError("E0104", "the model has no outputs", help="export the model again")
         return Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.draft.nodes), self.draft.constants)
+
+
+def as_shapes(model: ModelProto, arrays: Mapping[str, Array]) -> Shapes:
+    """The shapes of these arrays, for the inputs that leave a dimension open."""
+    found = {}
+    for v in model.graph.input:
+        if v.name in arrays and (not v.type.tensor_type.HasField("shape") or None in _open(v).shape):
+            found[v.name] = tuple(int(n) for n in arrays[v.name].shape)
+    return found

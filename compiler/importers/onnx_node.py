@@ -1,67 +1,58 @@
-"""One ONNX node as operators see it, and the graph that grows while nodes are read."""
+"""One ONNX node as operators see it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from math import prod
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, numpy_helper
+from onnx import NodeProto, TensorProto
 
 from compiler.errors import ModelError
-from compiler.graph.graph import Node, Value
-from compiler.graph.types import DTYPES, Array, TensorType
-from compiler.importers.fold import LIMIT
-from compiler.ops.base import Op
-from compiler.ops.elementwise import Elementwise
+from compiler.graph.graph import Graph, Node, Value
+from compiler.graph.types import Array, TensorType
+from compiler.importers.onnx_draft import Draft, check_size, tensor_array
+from compiler.importers.onnx_functions import STANDARD
+from compiler.ops.base import Op, compile_time_operands
 from compiler.ops.shaping import Identity
 
-# What kernels can compute with; float16 and its kin arrive as storage types later.
-COMPUTED = frozenset(DTYPES) - {"float16"}
-FLOAT32 = frozenset({"float32"})
+
+@dataclass(eq=False)
+class NeedsValue(ModelError):
+    """An operand decides a shape, but is computed from `inputs` of the model at run time."""
+
+    inputs: frozenset[str] = frozenset()
 
 
-@dataclass
-class Draft:
-    """The graph as far as it has been read."""
+class Bodies(Protocol):
+    """How sub-graph attributes are read (onnx_nodes.py)."""
 
-    opset: int
-    values: dict[str, Value | None] = field(default_factory=dict)  # None: behind an unsupported node
-    constants: dict[str, Array] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
-    names: int = 0
+    def inline(self, body: Any, inputs: Sequence[Value]) -> tuple[Value, ...]: ...
 
-    def define_constant(self, name: str, array: Array) -> Value:
-        value = Value(name, TensorType.of(str(array.dtype), array.shape))
-        self.values[name] = value
-        self.constants[name] = array
-        return value
-
-    def constant(self, value: Value | None) -> Array | None:
-        return None if value is None else self.constants.get(value.name)
-
-    def fresh(self, prefix: str) -> str:
-        self.names += 1
-        return f"{prefix}{self.names}"
-
-
-def check_size(shape: tuple[int, ...], name: str) -> None:
-    """E0310 for a tensor that no memory could hold."""
-    if prod(shape) > LIMIT:
-        raise ModelError("E0310", f"tensor '{name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
+    def subgraph(self, body: Any, types: Sequence[TensorType]) -> tuple[Graph, tuple[Value, ...]]: ...
 
 
 class NodeReader:
     """One ONNX node, as operators see it (`compiler.ops.base.Reader`)."""
 
-    def __init__(self, draft: Draft, node: NodeProto, name: str) -> None:
-        self._draft, self.name = draft, name
-        self.op_type, self.opset = node.op_type, draft.opset
-        self.inputs = [draft.values[i] if i else None for i in node.input]
+    def __init__(
+        self,
+        draft: Draft,
+        values: MutableMapping[str, Value | None],
+        node: NodeProto,
+        name: str,
+        opset: int,
+        bodies: Bodies,
+    ) -> None:
+        self._draft, self._values, self.name, self.opset, self._bodies = draft, values, name, opset, bodies
+        self.op_type = node.op_type
+        self.inputs = [values[i] if i else None for i in node.input]
         self.output_count = sum(1 for o in node.output if o)
+        self.wanted = tuple(bool(o) for o in node.output)
         self._attributes = {a.name: a for a in node.attribute}
+        self._operands = compile_time_operands().get(qualified(node), ())
         self._first = len(draft.nodes)  # nodes from here on were made for this one
 
     def attr(self, name: str, default: Any = None) -> Any:
@@ -69,16 +60,17 @@ class NodeReader:
         if attribute is None:
             return default
         value = onnx.helper.get_attribute_value(attribute)
+        if isinstance(value, TensorProto):
+            return tensor_array(value)
+        if isinstance(value, onnx.SparseTensorProto):
+            raise self.unsupported("a constant is sparse", "use a dense numeric tensor")
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
-    def constant_attribute(self) -> Array:
-        for key in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-            value = self.attr(key)
-            if value is not None:
-                if isinstance(value, TensorProto):
-                    return tensor_array(value)
-                return np.asarray(value, np.float32 if "float" in key else np.int64)
-        raise self.unsupported("the constant holds no plain tensor", "use a dense numeric tensor")
+    def inline(self, body: Any, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        return self._bodies.inline(body, inputs)
+
+    def subgraph(self, body: Any, types: Sequence[TensorType]) -> tuple[Graph, tuple[Value, ...]]:
+        return self._bodies.subgraph(body, types)
 
     def value(self, index: int = 0) -> Value:
         value = self.inputs[index]
@@ -97,13 +89,13 @@ class NodeReader:
 
     def constant(self, index: int) -> Array:
         array = self.known(index)
-        if array is None:
-            given = "computed at run time" if self.has(index) else "missing"
-            raise self.unsupported(
-                f"operand {index} of {self.op_type} decides a shape but is {given}",
-                "make it a constant in the model",
-            )
-        return array
+        if array is not None:
+            return array
+        if not self.has(index):
+            raise self.unsupported(f"operand {index} of {self.op_type} is missing")
+        reason = f"operand {index} of {self.op_type} decides a shape but is computed at run time"
+        sources = self._draft.sources(self.value(index)) if index in self._operands else frozenset()
+        raise NeedsValue("E0202", reason, self._where, help="make it a constant in the model", inputs=sources)
 
     def add(self, op: Op, *inputs: Value | None) -> Value:
         return self.add_many(op, *inputs)[0]
@@ -121,12 +113,8 @@ class NodeReader:
             with np.errstate(all="ignore"):
                 result = op.reference(*known)
             arrays = result if isinstance(result, tuple) else (result,)
-            return tuple(self.const(np.asarray(a)) for a in arrays)
-        kinds = {t.dtype for t in types} | {v.type.dtype for v in inputs if v is not None}
-        computed = FLOAT32 if isinstance(op, Elementwise) else COMPUTED
-        if exotic := sorted(kinds - computed):
-            raise self.unsupported(
-                f"{self.op_type} of {', '.join(exotic)} has no kernel", "cast the operands to float32"
+            return tuple(
+                self.const(np.asarray(a, t.dtype).reshape(t.shape)) for a, t in zip(arrays, types, strict=True)
             )
         outputs = tuple(Value(self._draft.fresh(f"{self.name}:"), t) for t in types)
         node = Node(op, tuple(inputs), outputs, self.name, (self.name,), ("",) * len(outputs))
@@ -137,47 +125,41 @@ class NodeReader:
         return self._draft.define_constant(self._draft.fresh(f"{self.name}:{hint}"), array)
 
     def unsupported(self, reason: str, help: str = "", code: str = "E0202") -> ModelError:
-        return ModelError(code, reason, where=f"node {self.name!r} ({self.op_type})", help=help)
+        return ModelError(code, reason, where=self._where, help=help)
 
-    def name_output(self, index: int, name: str, value: Value) -> None:
-        """The value gets the source tensor's name, through an Identity when it was not made by this node."""
-        if name in self._draft.values:
+    @property
+    def _where(self) -> str:
+        return f"node {self.name!r} ({self.op_type})"
+
+    def name_output(self, index: int, name: str, value: Value, prefix: str) -> None:
+        """The value gets the source tensor's name, through an Identity when it was not made by this node.
+
+        In the body of a function or of a control-flow operator (`prefix`) names mean nothing to anybody.
+        """
+        if prefix:
+            self._values[name] = value
+            return
+        if name in self._values:
             raise ModelError("E0104", f"tensor '{name[:80]}' is written twice")
         if value.name in self._draft.constants:
-            self._draft.define_constant(name, self._draft.constants[value.name])
+            self._values[name] = self._draft.define_constant(name, self._draft.constants[value.name])
             return
         for place in range(self._first, len(self._draft.nodes)):
             node = self._draft.nodes[place]
             if value in node.outputs:
                 renamed = Value(name, value.type)
+                self._draft.rename(value, renamed, self._first)
                 self._draft.nodes[place] = replace(
-                    node,
-                    outputs=tuple(renamed if v == value else v for v in node.outputs),
+                    self._draft.nodes[place],
                     equals=tuple(name if v == value else e for v, e in zip(node.outputs, node.equals, strict=True)),
                 )
-                self._draft.values[name] = renamed
+                self._values[name] = renamed
                 return
         made = Value(name, value.type)
         self._draft.nodes.append(Node(Identity(), (value,), (made,), self.name, (self.name,), (name,)))
-        self._draft.values[name] = made
+        self._values[name] = made
 
 
-def tensor_array(tensor: TensorProto) -> Array:
-    """A view of the tensor's bytes, checked against its shape; raw data is not copied."""
-    shape = tuple(tensor.dims)
-    if any(d < 0 for d in shape) or tensor.data_location == TensorProto.EXTERNAL:
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an impossible shape or no data")
-    try:
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
-    except (KeyError, ValueError, TypeError):
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' has an unknown type") from None
-    if tensor.raw_data and str(dtype) in DTYPES:
-        if len(tensor.raw_data) != prod(shape) * dtype.itemsize:
-            raise ModelError("E0104", f"constant '{tensor.name[:80]}' holds {len(tensor.raw_data)} bytes for {shape}")
-        return np.frombuffer(tensor.raw_data, dtype).reshape(shape)
-    if prod(shape) > LIMIT:
-        raise ModelError("E0310", f"constant '{tensor.name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError("E0104", f"constant '{tensor.name[:80]}' is malformed") from error
+def qualified(node: NodeProto) -> str:
+    """The operator's name as `Op.onnx` spells it."""
+    return node.op_type if node.domain in STANDARD else f"{node.domain}:{node.op_type}"

@@ -18,7 +18,7 @@ from compiler.errors import ModelError
 from compiler.graph.types import Array, Shape, TensorType
 
 if TYPE_CHECKING:
-    from compiler.graph.graph import Value
+    from compiler.graph.graph import Graph, Value
     from compiler.loop.builder import Kernel, View
 
 LayoutRule = Literal["channels_last", "same", "row_major", "view"]
@@ -28,10 +28,11 @@ class Reader(Protocol):
     """A node of the source model, as `Op.from_onnx` sees it (importers/onnx_node.py implements it)."""
 
     op_type: str
-    opset: int
+    opset: int  # of the operator's domain
     name: str
     inputs: list[Value | None]
-    output_count: int
+    output_count: int  # outputs that are named
+    wanted: tuple[bool, ...]  # is this output named?
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute as int, float, str, list or array."""
@@ -60,6 +61,12 @@ class Reader(Protocol):
     def const(self, array: Array, hint: str = "const") -> Value:
         """A constant."""
 
+    def inline(self, body: Any, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """The nodes of a sub-graph attribute, as if they stood here: its outputs. Names of outer scopes are seen."""
+
+    def subgraph(self, body: Any, types: Sequence[TensorType]) -> tuple[Graph, tuple[Value, ...]]:
+        """A sub-graph attribute as a graph: inputs of these types, then the values of outer scopes that it reads."""
+
     def unsupported(self, reason: str, help: str = "") -> ModelError:
         """The error to raise when this node cannot be expressed."""
 
@@ -68,7 +75,9 @@ class Reader(Protocol):
 class Op:
     """An operator's attributes are its dataclass fields; operands and results have logical axis order."""
 
-    onnx: ClassVar[tuple[str, ...]] = ()
+    onnx: ClassVar[tuple[str, ...]] = ()  # "Relu", or with its domain "ai.onnx.ml:Binarizer"
+    # ONNX name -> operands that decide shapes: their values must be known when the model is compiled
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     layout_rule: ClassVar[LayoutRule] = "row_major"
 
     def infer(self, *types: Any) -> TensorType | tuple[TensorType, ...]:
@@ -97,6 +106,10 @@ class Op:
         return r.add(cls(), *r.inputs)
 
 
+class Spelling(Op):
+    """A spelling of the source format that is read as other operators or as constants; never a node of a graph."""
+
+
 @cache
 def registry() -> tuple[type[Op], ...]:
     """Every operator class of this package, by name."""
@@ -115,6 +128,12 @@ def registry() -> tuple[type[Op], ...]:
 def onnx_readers() -> Mapping[str, Callable[[Reader], Any]]:
     """ONNX operator name -> its reader."""
     return {name: cls.from_onnx for cls in registry() for name in cls.onnx}
+
+
+@cache
+def compile_time_operands() -> Mapping[str, tuple[int, ...]]:
+    """ONNX operator name -> the operands whose values must be known when the model is compiled."""
+    return {name: operands for cls in registry() for name, operands in cls.compile_time_inputs.items()}
 
 
 def expect(condition: bool, code: str, title: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Slice(Op):
     steps: tuple[int, ...] = ()
     shape: tuple[int, ...] = ()
     onnx = ("Slice", "Split")
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {"Slice": (1, 2, 3, 4), "Split": (1,)}
     layout_rule = "same"
 
     def infer(self, x: TensorType) -> TensorType:
@@ -132,6 +134,7 @@ class Pad(Op):
     mode: Mode = "constant"
     value: float = 0.0
     onnx = ("Pad",)
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {"Pad": (1, 3)}
     layout_rule = "same"
 
     def infer(self, x: TensorType) -> TensorType:

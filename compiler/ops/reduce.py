@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Reduce(Op):
     kind: Kind = "sum"
     axes: tuple[int, ...] = ()
     onnx = tuple(_KINDS)
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = dict.fromkeys(_KINDS, (1,))
     layout_rule = "same"
 
     def infer(self, x: TensorType) -> TensorType:

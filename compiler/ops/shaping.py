@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from compiler.graph.types import Array, TensorType
 from compiler.ops.base import Op, Reader, expect, normal_axis
@@ -20,6 +21,7 @@ class Reshape(Op):
 
     shape: tuple[int, ...] = ()
     onnx = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {"Reshape": (1,), "Squeeze": (1,), "Unsqueeze": (1,)}
     layout_rule = "view"
 
     def infer(self, x: TensorType) -> TensorType:
@@ -78,6 +80,7 @@ class Identity(Op):
     """The input itself; Dropout at inference is one."""
 
     onnx = ("Identity", "Dropout")
+    compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {"Dropout": (2,)}
     layout_rule = "view"
 
     def infer(self, x: TensorType) -> TensorType:

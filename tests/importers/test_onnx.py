@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from compiler.errors import ModelError
 from compiler.graph.types import is_fill
-from compiler.importers.fold import LIMIT
+from compiler.importers.onnx_draft import LIMIT
 from compiler.importers.onnx import analyse, import_onnx, read
 from compiler.ops.arithmetic import Add
 from tests.support.onnx_models import by_numpy, imported, one_node, theirs
