@@ -48,8 +48,7 @@ class Tflite(Format):
                 no_estimate=CANNOT,
             )
             return Look(inspection, None, CANNOT)
-        seen = look(path, self.kind, analyse(found.model, options.shape, where), where)
-        return seen
+        return look(path, self.kind, analyse(found.model, options.shape, where), where)
 
 
 def _converted(path: Path, where: str) -> Converted:

@@ -1,0 +1,153 @@
+"""A subgraph of TensorFlow Lite, operator by operator; what is unsupported is listed, what needs it left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.errors import ModelError
+from compiler.graph.types import Array
+from compiler.importers.channels import Value
+from compiler.importers.tflite_fold import folded
+from compiler.importers.tflite_model import Operator, Quantization, Subgraph, Tensor
+from compiler.importers.tflite_node import ABSENT, CONVERTERS, Call, Scope
+from compiler.inspection import Unsupported
+
+INT8 = (
+    "the model is quantised to integers, which arrives with int8 support",
+    "convert the model without quantisation: TFLiteConverter without optimizations",
+)
+_INTEGER_DATA = frozenset({"int8", "uint8", "int16", "int32"})
+_MOST_CONSTANTS = 1 << 31
+_MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
+
+
+def is_quantized(tensor: Tensor) -> bool:
+    return tensor.quantization is not None and tensor.dtype in _INTEGER_DATA
+
+
+def run(scope: Scope, unsupported: list[Unsupported]) -> None:
+    """Convert the operators of a subgraph, whose inputs have values."""
+    graph = scope.graph
+    scope.names = {
+        i: scope.builder.claim(_short(graph.tensors[i].name))
+        for op in graph.operators
+        for i in op.outputs
+        if i != ABSENT
+    }
+    _constants(scope)
+    behind: set[int] = set()  # tensors that depend on something unsupported
+    outputs = frozenset(graph.outputs)
+    for place, op in enumerate(graph.operators):
+        scope.builder.tick()
+        if behind.intersection(op.inputs):
+            behind.update(op.outputs)
+            continue
+        try:
+            _one(scope, op, outputs)
+        except ModelError as error:
+            problem = error
+        except _MALFORMED as error:
+            problem = ModelError("E0160", f"the operator is malformed ({type(error).__name__}: {str(error)[:120]})")
+        else:
+            continue
+        label = next((_short(graph.tensors[i].name) for i in op.outputs if i != ABSENT), "") or f"operator {place}"
+        unsupported.append(
+            Unsupported(node=label, op=op.kind, code=problem.code, reason=problem.title, help=problem.help)
+        )
+        behind.update(op.outputs)
+
+
+def _short(name: str) -> str:
+    """The converter joins the names of everything that it fused; the first says what the tensor is."""
+    return name.split(";")[0]
+
+
+def _one(scope: Scope, op: Operator, outputs: frozenset[int]) -> None:
+    call = Call(scope, op)
+    if op.custom or op.kind not in CONVERTERS:
+        what = "custom operator" if op.custom else "operator"
+        raise call.unsupported(
+            f"{what} {op.kind[:80]} has no meaning here",
+            "convert the model with TensorFlow Lite's own operators only, without custom ones or Flex",
+        )
+    for index in (*op.inputs, *op.outputs):
+        if index != ABSENT and is_quantized(scope.graph.tensors[index]) and index not in scope.values:
+            raise call.unsupported(INT8[0], INT8[1], code="E0162")
+    array = folded(call)
+    if array is not None:
+        results: list[Value] = [Value.constant(scope.builder, array)]
+    else:
+        first = len(scope.builder.nodes)
+        found = CONVERTERS[op.kind](call)
+        results = list(found) if not isinstance(found, Value) else [found]
+        for index, value in zip(op.outputs, results, strict=False):
+            if index != ABSENT and value.array is None:
+                _name(scope, value, index, index in outputs, first)
+    for index, value in zip(op.outputs, results, strict=False):
+        if index == ABSENT:
+            continue
+        if index in scope.values:
+            raise ModelError("E0160", f"tensor '{scope.graph.tensors[index].name[:80]}' is written twice")
+        scope.values[index] = value
+
+
+def _name(scope: Scope, value: Value, index: int, is_output: bool, first: int) -> None:
+    """The value is called what the source calls the tensor, in the order of axes that it was made in."""
+    name = scope.names[index]
+    if value.only_planar and not is_output:
+        scope.builder.rename(value.first, name, first)
+        value.first = name
+        return
+    scope.builder.rename(value.source, name, first)
+    value.last = name
+
+
+# -- constants ----------------------------------------------------------------------------------------------------
+
+
+def _constants(scope: Scope) -> None:
+    """Every tensor with data; integers with a scale become what they stand for."""
+    total = 0
+    for index, tensor in enumerate(scope.graph.tensors):
+        if tensor.data is None or index in scope.values:
+            continue
+        array = _decoded(scope, tensor)
+        if array is None:
+            continue
+        total += array.nbytes
+        if total > _MOST_CONSTANTS:
+            raise ModelError(
+                "E0164", "the model's constants take more than 2 GiB", help="No small processor holds them."
+            )
+        scope.values[index] = Value.constant(scope.builder, array, _short(tensor.name))
+
+
+def _decoded(scope: Scope, tensor: Tensor) -> Array | None:
+    """None for data of a kind that is only refused once somebody reads it."""
+    assert tensor.data is not None
+    if tensor.dtype in ("int4", "int2", "uint4", "bfloat16") or tensor.data.shape != tensor.shape:
+        return None
+    if tensor.quantization is not None and tensor.dtype in _INTEGER_DATA:
+        if tensor.dtype == "int32" or not _is_hybrid(scope.graph):
+            return None
+        scope.notes.append("weights stored as integers are used as the floats that they stand for")
+        return dequantized(tensor.data, tensor.quantization)
+    if tensor.dtype == "float16":
+        return tensor.data.astype(np.float32)
+    return tensor.data
+
+
+def _is_hybrid(graph: Subgraph) -> bool:
+    """Weights are integers, activations floats: the quantised tensors all have data."""
+    return all(t.data is not None for t in graph.tensors if is_quantized(t))
+
+
+def dequantized(data: Array, quantization: Quantization) -> Array:
+    shape = [1] * data.ndim
+    if quantization.scale.size > 1:
+        shape[quantization.axis] = -1
+    elif not shape:
+        shape = []
+    zero, scale = quantization.zero_point.reshape(shape), quantization.scale.reshape(shape)
+    result: Array = ((data.astype(np.int64) - zero) * scale).astype(np.float32)
+    return result
