@@ -23,9 +23,6 @@ VALUES: dict[tuple[str, str], str] = {
 }
 VERBS: dict[str, str] = {
     "compare": "comparing two reports layer by layer",
-    "convert": "the graph as a file",
-    "optimize": "running single passes on a graph file",
-    "verify": "comparing two graph files",
     "quantize": "quantisation",
     "tune": "measuring schedules",
     "replay": "running a dump again",

@@ -161,7 +161,7 @@ def _self_check(
         expected, allowed = list(checked.expected), list(checked.allowed)
     else:
         reference = source.reference()
-        expected, allowed = reference_outputs(reference.onnx, reference.outputs, drawn[:KEEP]), [()] * KEEP
+        expected, allowed = reference_outputs(reference.model, reference.outputs, drawn[:KEEP]), [()] * KEEP
 
     def flat(slots: Sequence[Slot], arrays: Iterable[Array]) -> tuple[Array, ...]:
         return tuple(in_memory_order(slot, array) for slot, array in zip(slots, arrays, strict=True))

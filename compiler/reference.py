@@ -1,10 +1,13 @@
-"""What the source model computes, by ONNX Runtime: every tensor that a compiled layer claims to equal."""
+"""What the source model computes: every tensor that a compiled layer claims to equal.
+
+ONNX Runtime computes it. For graph files, which no other program reads, the operators' own definitions in numpy do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -12,12 +15,43 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from compiler.errors import ToolError
+from compiler.graph.graph import Graph
+from compiler.graph.run import run
 from compiler.vectors import Vector
 
 Array = NDArray[np.generic]
 
 GROUP_BYTES = 512 * 2**20  # of intermediate tensors that are kept at once
 _FAILURES = (RuntimeError, ValueError, TypeError)
+
+
+class Reference(Protocol):
+    """Computes the source model's tensors for one vector, group by group."""
+
+    @property
+    def name(self) -> str:
+        """For the report."""
+
+    def run(self, vector: Vector) -> Iterator[dict[str, Array]]: ...
+
+
+@dataclass(frozen=True)
+class GraphReference:
+    """The numpy oracle. A node's result goes by its own name and by that of the source tensor it equals."""
+
+    graph: Graph
+    name: str = "numpy (the operators' own definitions)"
+
+    def run(self, vector: Vector) -> Iterator[dict[str, Array]]:
+        values = run(self.graph, vector)
+        equal = {
+            source: values[value.name]
+            for node in self.graph.nodes
+            for value, source in zip(node.outputs, node.equals, strict=True)
+            if source
+        }
+        written = {v.name: values[v.name] for node in self.graph.nodes for v in node.outputs}
+        yield {**equal, **written}
 
 
 @dataclass(frozen=True)
@@ -28,8 +62,8 @@ class OnnxReference:
     names: tuple[tuple[str, ...], ...]  # per session the tensors that it returns
     inputs: tuple[str, ...]
 
-    @staticmethod
-    def version() -> str:
+    @property
+    def name(self) -> str:
         return f"ONNX Runtime {onnxruntime.__version__}"
 
     def run(self, vector: Vector) -> Iterator[dict[str, Array]]:
@@ -37,6 +71,11 @@ class OnnxReference:
         feed = {name: vector[name] for name in self.inputs}
         for session, names in zip(self.sessions, self.names, strict=True):
             yield dict(zip(names, _guarded(session.run, list(names), feed), strict=True))
+
+
+def reference_of(model: onnx.ModelProto | Graph, tensors: Sequence[tuple[str, int]]) -> Reference:
+    """What computes `tensors` (name, bytes) of the model."""
+    return GraphReference(model) if isinstance(model, Graph) else onnx_reference(model, tensors)
 
 
 def onnx_reference(model: onnx.ModelProto, tensors: Sequence[tuple[str, int]]) -> OnnxReference:
@@ -60,10 +99,10 @@ def onnx_reference(model: onnx.ModelProto, tensors: Sequence[tuple[str, int]]) -
 
 
 def reference_outputs(
-    model: onnx.ModelProto, names: Sequence[str], vectors: Sequence[Vector]
+    model: onnx.ModelProto | Graph, names: Sequence[str], vectors: Sequence[Vector]
 ) -> list[tuple[Array, ...]]:
     """The outputs `names` for each vector; nothing when one of them is not computed: a constant, or an input."""
-    reference = onnx_reference(model, [(name, 0) for name in names])
+    reference = reference_of(model, [(name, 0) for name in names])
     answers = [{name: y for group in reference.run(v) for name, y in group.items()} for v in vectors]
     if any(name not in answer for answer in answers for name in names):
         return []

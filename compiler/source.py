@@ -36,8 +36,7 @@ class Source:
 
     def reference(self) -> SourceModel:
         outputs = tuple(v.name for v in self.graph.outputs)
-        assert self.onnx is not None
-        return SourceModel(self.onnx, outputs, self.original)
+        return SourceModel(self.graph if self.onnx is None else self.onnx, outputs, self.original)
 
 
 def load(path: Path, options: CompileOptions, display_name: str | None = None) -> Source:

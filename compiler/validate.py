@@ -1,9 +1,9 @@
 """Does the compiled code compute what the model computes? Layer by layer, over all vectors.
 
 The firmware's tensors are compared with those of ONNX Runtime on the source model, and the outputs with PyTorch's
-when the model came from PyTorch. Logits before a final softmax are a layer's tensor like others, so they are compared
-too. Beside that, the three ways of running the model must agree bit for bit, and nothing may be written outside of
-its buffers. How far apart tensors may be is in `compare.py`.
+when the model came from PyTorch; graph files are computed with numpy. Logits before a final softmax are a layer's
+tensor like others, so they are compared too. Beside that, the three ways of running the model must agree bit for bit,
+and nothing may be written outside of its buffers. How far apart tensors may be is in `compare.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import onnx
 from compiler.compare import IRRECONCILABLE, Array, Difference, layer_error, shake, tolerance
 from compiler.emulator.protocol import VectorRun
 from compiler.errors import Mismatch
+from compiler.graph.graph import Graph
 from compiler.importers.formats.base import Original
-from compiler.reference import OnnxReference, onnx_reference
+from compiler.reference import Reference, reference_of
 from compiler.report import LayerError, Validation
 from compiler.vectors import Vector
 
@@ -38,7 +39,7 @@ class SourceModel:
     The program's input slots go by the names of the model's inputs.
     """
 
-    onnx: onnx.ModelProto
+    model: onnx.ModelProto | Graph
     outputs: tuple[str, ...]
     original: Original | None = None  # the framework that the model comes from
 
@@ -81,7 +82,7 @@ def validate(
     original_outputs = [Difference(slot.dtype) for slot in program.outputs]
     agreements: list[bool] = []
     expected: list[tuple[Array, ...]] = []
-    reference = onnx_reference(source.onnx, _tensors(program, source))
+    reference = reference_of(source.model, _tensors(program, source))
     for run, vector, shaken in zip(runs, vectors, shake(vectors), strict=True):
         wanted_outputs = list(run.whole)  # an output that is a constant or an input is nothing the reference computes
         for tensors, swayed in zip(reference.run(vector), reference.run(shaken), strict=True):
@@ -105,14 +106,14 @@ def validate(
     verdict = (
         _layer_verdict(program, layers)
         or _run_verdict(program, runs)
-        or _output_verdict(program, outputs, _reference_name(source))
+        or _output_verdict(program, outputs, reference.name)
         or _output_verdict(program, original_outputs, source.original.name if source.original else "")
     )
     layer, reason, facts = verdict or ("", "", {})
     dtypes = {slot.dtype for slot in program.outputs}
     return ValidationResult(
         validation=Validation(
-            reference=_reference_name(source, both=True),
+            reference=_reference_name(reference, source),
             vectors=len(runs),
             max_abs_error=max((d.max_abs for d in (*outputs, *original_outputs)), default=0.0),
             max_rel_error=max((d.relative for d in compared), default=0.0),
@@ -229,6 +230,5 @@ def _argmax_agrees(got: Array, wanted: Array) -> list[bool]:
     return [bool(wanted.ravel()[_argmax(got)] == wanted.max())]
 
 
-def _reference_name(source: SourceModel, *, both: bool = False) -> str:
-    name = OnnxReference.version()
-    return f"{name}, {source.original.name}" if both and source.original is not None else name
+def _reference_name(reference: Reference, source: SourceModel) -> str:
+    return f"{reference.name}, {source.original.name}" if source.original is not None else reference.name

@@ -18,6 +18,7 @@ Kind = Literal[
     "torchscript",
     "pt2",
     "torch-legacy",
+    "graph",  # of our own: JSON, or a zip of the JSON and its weights
     "pickle",
     "tflite",
     "hdf5",
@@ -165,6 +166,7 @@ def _by_names(names: set[str]) -> Detected:
         return any(re.fullmatch(pattern, name) for name in names)
 
     rows: tuple[tuple[bool, Kind, str], ...] = (
+        (any_name(r"(.+/)?[^/]*\.graph\.json"), "graph", "a zipped graph file of DeepMetal"),
         (any_name(r"(.+/)?models/.*\.json|serialized_exported_program\.json"), "pt2", "a torch.export archive (.pt2)"),
         (any_name(r"[^/]+/(code/.*|constants\.pkl)"), "torchscript", "a TorchScript archive (torch.jit.save)"),
         (any_name(r"[^/]+/data\.pkl"), "torch", "a PyTorch file"),
@@ -204,6 +206,8 @@ def _is_text(head: bytes) -> bool:
 def _text(head: bytes) -> Detected:
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
     lower = start[:200].lower()
+    if re.match(rb'\{\s*"schema"\s*:\s*"deepmetal\.graph/', start):
+        return Detected("graph", "a graph file of DeepMetal")
     rows = (
         (lower.startswith((b"<!doctype html", b"<html", b"<head")), "a web page"),
         (lower.startswith(b"version https://git-lfs"), "a Git LFS pointer, not the file itself (git lfs pull)"),

@@ -40,6 +40,9 @@ RULES: tuple[Rule, ...] = (
     merge_transposes,
 )
 
+LAYOUTS = "choose_layouts"
+NAMES = (*(rule.name for rule in RULES), LAYOUTS)  # in the order they run; a rule may run twice
+
 
 @dataclass(frozen=True)
 class Optimized:
@@ -55,10 +58,17 @@ def optimize(graph: Graph, native_io: bool = False, rules: Sequence[Rule] = RULE
         graph, info = _measured(graph, rule.name, partial(_counted, rule=rule))
         if info is not None:
             infos.append(info)
-    graph, info = _measured(graph, "choose_layouts", partial(_layouts, native_io=native_io))
+    graph, info = _measured(graph, LAYOUTS, partial(_layouts, native_io=native_io))
     if info is not None:
         infos.append(info)
     return Optimized(graph, tuple(_merged(infos)))
+
+
+def apply(graph: Graph, name: str, native_io: bool = False) -> tuple[Graph, PassInfo | None]:
+    """One pass by its name; None when it had nothing to do."""
+    if name == LAYOUTS:
+        return _measured(graph, name, partial(_layouts, native_io=native_io))
+    return _measured(graph, name, partial(_counted, rule=next(rule for rule in RULES if rule.name == name)))
 
 
 def _counted(graph: Graph, rule: Rule) -> tuple[Graph, str]:
