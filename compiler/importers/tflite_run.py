@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 
 from compiler.errors import ModelError
 from compiler.graph.types import Array
 from compiler.importers.channels import Value
 from compiler.importers.tflite_fold import folded
+from compiler.importers.tflite_lists import Update, find_updates
 from compiler.importers.tflite_model import Operator, Quantization, Subgraph, Tensor
 from compiler.importers.tflite_node import ABSENT, CONVERTERS, Call, Scope
 from compiler.inspection import Unsupported
@@ -37,13 +39,16 @@ def run(scope: Scope, unsupported: list[Unsupported]) -> None:
     _constants(scope)
     behind: set[int] = set()  # tensors that depend on something unsupported
     outputs = frozenset(graph.outputs)
+    updates = find_updates(graph)
     for place, op in enumerate(graph.operators):
         scope.builder.tick()
+        if place in updates.skipped:
+            continue
         if behind.intersection(op.inputs):
             behind.update(op.outputs)
             continue
         try:
-            _one(scope, op, outputs)
+            _one(scope, op, outputs, updates.found.get(place))
         except ModelError as error:
             problem = error
         except _MALFORMED as error:
@@ -62,7 +67,7 @@ def _short(name: str) -> str:
     return name.split(";")[0]
 
 
-def _one(scope: Scope, op: Operator, outputs: frozenset[int]) -> None:
+def _one(scope: Scope, op: Operator, outputs: frozenset[int], update: Update | None) -> None:
     call = Call(scope, op)
     if op.custom or op.kind not in CONVERTERS:
         what = "custom operator" if op.custom else "operator"
@@ -73,12 +78,12 @@ def _one(scope: Scope, op: Operator, outputs: frozenset[int]) -> None:
     for index in (*op.inputs, *op.outputs):
         if index != ABSENT and is_quantized(scope.graph.tensors[index]) and index not in scope.values:
             raise call.unsupported(INT8[0], INT8[1], code="E0162")
-    array = folded(call)
+    array = folded(call) if update is None else None
     if array is not None:
         results: list[Value] = [Value.constant(scope.builder, array)]
     else:
         first = len(scope.builder.nodes)
-        found = CONVERTERS[op.kind](call)
+        found = CONVERTERS[op.kind](call) if update is None else _updated(call, update)
         results = list(found) if not isinstance(found, Value) else [found]
         for index, value in zip(op.outputs, results, strict=False):
             if index != ABSENT and value.array is None:
@@ -89,6 +94,19 @@ def _one(scope: Scope, op: Operator, outputs: frozenset[int]) -> None:
         if index in scope.values:
             raise ModelError("E0160", f"tensor '{scope.graph.tensors[index].name[:80]}' is written twice")
         scope.values[index] = value
+
+
+def _updated(call: Call, update: Update) -> Value:
+    whole, index, row = (_value(call, i) for i in (update.whole, update.index, update.row))
+    at = call.add("Reshape", call.add("Cast", index.source, to=TensorProto.INT64), call.const([1, 1]))
+    return call.made(call.add("ScatterND", whole.source, at, row.source))
+
+
+def _value(call: Call, index: int) -> Value:
+    found = call.scope.values.get(index)
+    if found is None:
+        raise ModelError("E0160", "a tensor is used before it is computed")
+    return found
 
 
 def _name(scope: Scope, value: Value, index: int, is_output: bool, first: int) -> None:
