@@ -31,6 +31,7 @@ from compiler.loop.nodes import (
     minimum,
     select,
 )
+from compiler.loop.rounding import floor
 
 _LOG2E = 1.4426950408889634
 _LN2 = log(2.0)
@@ -149,67 +150,102 @@ def erf_function() -> Function:
 
 
 @cache
-def floor_function() -> Function:
+def erf64_function() -> Function:
+    """|x| < 3: 2/sqrt(pi) exp(-x*x) times a series of positive terms; else 1 - exp(-x*x)/sqrt(pi) times a continued
+    fraction (Abramowitz and Stegun 7.1.6 and 7.1.14). Absolute error below 1e-14."""
     k = Kernel()
-    x = Var("x", F32)
+    x = Var("x", F64)
     k.reserve("x")
-    whole = k.let("t", Cast(Cast(x, I32), F32))
-    lower = select(whole > x, whole - 1.0, whole)
-    result = select(Unary("abs", x) < 8388608.0, lower, x)
-    return _function("floor_f32", F32, result, k, (x,), "largest integer not above x")
+    a = k.let("a", minimum(Unary("abs", x), const(7.0, F64)))
+    z = k.let("z", a * a)
+    terms, product = [1.0], 1.0
+    for n in range(1, 60):
+        product *= 2.0 / (2 * n + 1)
+        terms.append(product)
+    gauss = k.let("g", Invoke(exp_function(F64), (-z,)))
+    near = k.let("n", a * (2.0 / sqrt(pi)) * gauss * _poly(z, terms[::-1]))
+    fraction: Expr = a
+    for n in range(40, 0, -1):
+        fraction = k.let("c", a + const(n / 2.0, F64) / fraction)
+    far = k.let("f", const(1.0, F64) - gauss * (1.0 / sqrt(pi)) / fraction)
+    value = k.let("v", select(a < 3.0, near, far))
+    result = select(x < 0.0, -value, value)
+    return _function("erf_f64", F64, select(Compare("ne", x, x), x, result), k, (x,), "error function")
 
 
 @cache
-def pow_function() -> Function:
+def pow_function(kind: Type = F32) -> Function:
     """x**y through log and exp in float64, so that the result is good to float32; C's rules for signs and zeros."""
     k = Kernel()
-    x, y = Var("x", F32), Var("y", F32)
+    x, y = Var("x", kind), Var("y", kind)
     k.reserve("x", "y")
     a = k.let("a", Unary("abs", x))
-    whole = k.let("w", Invoke(floor_function(), (y,)))
+    whole = k.let("w", floor(y))
     integral = k.let("integral", whole.eq(y))
     half = y * 0.5
-    odd = k.let("odd", integral & Invoke(floor_function(), (half,)).ne(half))
-    product = Cast(y, F64) * Invoke(log_function(F64), (Cast(a, F64),))
-    size = k.let("size", Cast(Invoke(exp_function(F64), (product,)), F32))
-    below = Bitcast(x, I32) < 0  # by the sign bit: -0.0 to an odd power is a zero or an infinity below 0
+    odd = k.let("odd", integral & floor(half).ne(half))
+    product = _wide(y) * Invoke(log_function(F64), (_wide(a),))
+    size = Invoke(exp_function(F64), (product,))
+    size = k.let("size", size if kind == F64 else Cast(size, F32))
+    below = Bitcast(x, I32 if kind == F32 else I64) < 0  # the sign bit: -0.0 to an odd power is a zero or infinity < 0
     signed = select(below & odd, -size, size)
     finite_x = Unary("abs", x) < inf
     invalid = (x < 0.0) & Unary("not", integral) & finite_x
-    result = select(y.eq(0.0), 1.0, select(invalid, nan, signed), like=F32)
+    result = select(y.eq(0.0), 1.0, select(invalid, nan, signed), like=kind)
     result = select(x.eq(1.0), x, result)
-    result = select(a.eq(1.0) & Unary("abs", y).eq(inf), 1.0, result, like=F32)
-    return _function("pow_f32", F32, result, k, (x, y), "x to the power of y")
+    result = select(a.eq(1.0) & Unary("abs", y).eq(inf), 1.0, result, like=kind)
+    return _function(f"pow_{kind}", kind, result, k, (x, y), "x to the power of y")
+
+
+def _wide(x: Expr) -> Expr:
+    return x if x.type == F64 else Cast(x, F64)
+
+
+@cache
+def integer_pow_function(kind: Type) -> Function:
+    """x**y for whole y >= 0, modulo 2**bits; a negative y gives what is left of 1/x**-y: 1, -1 or 0."""
+    k = Kernel()
+    x, y = Var("x", kind), Var("y", kind)
+    k.reserve("x", "y")
+    power, result = x, const(1, kind)
+    for bit in range(kind.bits if kind.kind == "u" else kind.bits - 1):
+        result = k.let("r", select(((y >> bit) & 1).ne(0), result * power, result, like=kind))
+        power = k.let("p", power * power)
+    if kind.kind == "i":
+        unit = select(x.eq(-1), select((y & 1).ne(0), -1, 1, like=kind), select(x.eq(1), 1, 0, like=kind))
+        result = select(y < 0, unit, result)
+    return _function(f"pow_{kind}", kind, result, k, (x, y), "x to the power of y, wrapping")
 
 
 def exp(x: Expr) -> Expr:
-    return Invoke(exp_function(), (x,))
+    return Invoke(exp_function(x.type.scalar), (x,))
 
 
 def log_(x: Expr) -> Expr:
-    return Invoke(log_function(), (x,))
+    return Invoke(log_function(x.type.scalar), (x,))
 
 
 def tanh(x: Expr) -> Expr:
+    if x.type.scalar == F64:
+        from compiler.loop.trigonometry import function  # which builds on exp
+
+        return function("tanh", x)
     return Invoke(tanh_function(), (x,))
 
 
 def erf(x: Expr) -> Expr:
-    return Invoke(erf_function(), (x,))
-
-
-def floor(x: Expr) -> Expr:
-    return Invoke(floor_function(), (x,))
+    return Invoke(erf64_function() if x.type.scalar == F64 else erf_function(), (x,))
 
 
 def power(x: Expr, y: Expr) -> Expr:
-    """x**y; small constant exponents need no function."""
+    """x**y of one type; small constant exponents need no function."""
     if isinstance(y, Const):
-        if y.value == 2.0:
+        if y.value == 2:
             return x * x
-        if y.value == 1.0:
+        if y.value == 1:
             return x
-    return Invoke(pow_function(), (x, y))
+    kind = x.type.scalar
+    return Invoke(pow_function(kind) if kind.is_float else integer_pow_function(kind), (x, y))
 
 
 def sigmoid(x: Expr) -> Expr:
