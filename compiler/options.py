@@ -41,7 +41,8 @@ class CompileOptions(BaseModel):
     optimize: Objective = Field("balanced", description="What to favour when a choice trades one cost for another.")
     name: str = Field("model", description="Prefix of every generated symbol and file name.")
     shape: dict[str, tuple[Dimension, ...]] = Field(
-        default_factory=dict, description="Dimensions of inputs that the model leaves open."
+        default_factory=dict,
+        description="Dimensions of inputs that the model leaves open; or one size by a dimension's name, as N=7.",
     )
     architecture: Architecture | None = Field(
         None, description="The layers of a model whose file holds weights alone (state dict, safetensors), as JSON."

@@ -6,7 +6,7 @@ decisions/0003-opsets.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -19,6 +19,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph, Value
 from compiler.graph.types import DTYPES, Array, TensorType
+from compiler.importers.free_dims import Declared, question, settle
 from compiler.importers.onnx_draft import Draft, check_size, tensor_array
 from compiler.importers.onnx_functions import STANDARD
 from compiler.importers.onnx_limits import check_limits
@@ -82,14 +83,7 @@ def import_onnx(model: ModelProto, shapes: Shapes, name: str = "model") -> Graph
     """The graph of a model; raises one ModelError that lists everything unsupported, or asks for open shapes."""
     imported = analyse(model, shapes, name)
     if imported.open_inputs:
-        first, dims = next(iter(imported.open_inputs.items()))
-        asked = ",".join("?" if d is None else str(d) for d in dims)
-        raise ModelError(
-            "E0308",
-            f"input '{first}' has open dimensions: [{asked}]",
-            facts={"input": first, "shape": asked},
-            help=f"give the shape: --shape {first}={','.join('N' if d is None else str(d) for d in dims)}",
-        )
+        raise question([declared(v) for v in imported.model.graph.input], imported.open_inputs)
     if imported.unsupported or imported.graph is None:
         raise unsupported_error(imported.unsupported)
     return imported.graph
@@ -146,12 +140,13 @@ def _open(v: onnx.ValueInfoProto) -> OpenTensor:
     return OpenTensor(name=v.name, dtype=dtype, shape=dims)
 
 
-def _fits(declared: Sequence[int | None], given: Sequence[int]) -> bool:
-    """May these sizes be chosen? Open dimensions may, and a batch of 1."""
-    if len(given) != len(declared):
-        return False
-    batch = [True] + [False] * len(given)
-    return all(d is None or d == g or (first and d <= 1) for d, g, first in zip(declared, given, batch, strict=False))
+def declared(v: onnx.ValueInfoProto) -> Declared:
+    """The input's dimensions with the names of those that are open."""
+    shape = v.type.tensor_type.shape
+    names = [d.dim_param or None for d in shape.dim]
+    sizes = _open(v).shape
+    dims = tuple(name if size is None else size for size, name in zip(sizes, names, strict=True))
+    return Declared(v.name, dims if v.type.tensor_type.HasField("shape") else None)
 
 
 @dataclass
@@ -181,53 +176,28 @@ class _Importer:
             self.scope.values[tensor.name] = self.draft.define_constant(tensor.name, tensor_array(tensor))
         if self.model.graph.sparse_initializer:
             raise ModelError("E0202", "sparse weights are not supported", help="export the model with dense weights")
-        self._check_shapes()
-        for v in self.real_inputs():
-            self._input(v)
+        inputs = self.real_inputs()
+        sizes = settle([declared(v) for v in inputs], self.shapes)
+        self.open_inputs = sizes.asked
+        for v in inputs:
+            self._input(v, sizes.shapes.get(v.name))
         for index, node in enumerate(self.model.graph.node):
             self.operators[node.op_type] = self.operators.get(node.op_type, 0) + 1
             self._node(node, node.name or f"{node.op_type}_{index}")
 
-    def _check_shapes(self) -> None:
-        names = [v.name for v in self.real_inputs()]
-        for wanted in self.shapes:
-            if wanted not in names and not (wanted == "" and len(names) == 1):
-                raise ModelError(
-                    "E1004",
-                    f"--shape names the input '{wanted}', which the model does not have" if wanted else
-                    "--shape needs a name: the model has several inputs",
-                    facts={"inputs": ", ".join(names)},
-                    help=f"for instance --shape {names[0] if names else 'x'}=1,3,32,32",
-                )  # fmt: skip
-
-    def _input(self, v: onnx.ValueInfoProto) -> None:
-        declared = _open(v)
+    def _input(self, v: onnx.ValueInfoProto, shape: tuple[int, ...] | None) -> None:
+        """An input of this shape; None: it is open."""
         if v.name in self.bound:
             self.scope.values[v.name] = self.draft.define_constant(v.name, self.bound[v.name])
             return
-        given = self.shapes.get(v.name, self.shapes.get("") if len(self.real_inputs()) == 1 else None)
-        dims: list[int | None] = list(declared.shape)
-        if not v.type.HasField("tensor_type") or declared.dtype not in DTYPES:
+        dtype = _open(v).dtype
+        if not v.type.HasField("tensor_type") or dtype not in DTYPES:
             raise ModelError("E0309", f"input '{v.name}' is no tensor of numbers", help="use tensor inputs only")
-        if given is not None:
-            if v.type.tensor_type.HasField("shape") and not _fits(dims, given):
-                raise ModelError(
-                    "E1004",
-                    f"--shape {v.name}={','.join(map(str, given))} does not fit the model's {declared.shape}",
-                    help="only open dimensions can be chosen",
-                )
-            dims = list(given)
-        elif dims and dims[0] is None:
-            dims[0] = 1  # a free batch
-        if not v.type.tensor_type.HasField("shape") and given is None:
-            self.open_inputs[v.name] = [None]
-        if any(d is None for d in dims):
-            self.open_inputs[v.name] = dims
+        if shape is None:
             self.scope.values[v.name] = None
             return
-        shape = tuple(int(d) for d in dims if d is not None)
         check_size(shape, v.name)
-        value = Value(v.name, TensorType.of(declared.dtype, shape))
+        value = Value(v.name, TensorType.of(dtype, shape))
         self.scope.values[v.name] = value
         self.inputs.append(value)
 

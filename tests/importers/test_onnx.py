@@ -87,7 +87,7 @@ def test_a_free_batch_becomes_one_and_other_free_dimensions_are_asked_for() -> N
     m = model([node("Relu", "x", "y")], {"x": ["N", 3, "H", "W"]}, ["y"])
     error = refused(m)
     assert error.code == "E0308"
-    assert "--shape x=1,3,N,N" in error.help
+    assert "--shape x=1,3,H,W" in error.help
     assert analyse(m, {}).open_inputs == {"x": [1, 3, None, None]}
     assert imported(m, {"x": (1, 3, 8, 9)}).outputs[0].shape == (1, 3, 8, 9)
     assert imported(m, {"": (1, 3, 8, 9)}).outputs[0].shape == (1, 3, 8, 9)
