@@ -95,16 +95,33 @@ class PackInfo(Choice):
 
 
 class OperatorInfo(BaseModel):
+    """An ONNX operator; generic code for it is always there."""
+
     name: str
     precisions: list[str]
     notes: str = ""
+    tuned: list[str] = Field(default_factory=list, description="families of processors with a kernel of their own")
+    fused: bool = Field(False, description="may be computed in the kernel of the layer before it")
+    dtypes: list[str] = Field(default_factory=list, description="of the ONNX project's test cases that pass")
+    cases: int | None = Field(None, description="of the ONNX project's tests; null: not counted here")
+    passed: int | None = None
+
+
+class FormatInfo(BaseModel):
+    """A file format that is read; content decides, never a file's name."""
+
+    kind: str
+    title: str
+    extensions: list[str] = Field(default_factory=list, description="what such files are usually called")
 
 
 class Catalog(BaseModel):
     version: str
     targets: list[TargetInfo]
     boards: list[BoardInfo]
+    formats: list[FormatInfo]
     operators: list[OperatorInfo]
+    layers: list[str] = Field(description="what a list of layers may name, for files that hold weights alone")
     emitters: list[Choice]
     precisions: list[Choice]
     optimize: list[Choice]
@@ -121,7 +138,9 @@ def catalog() -> Catalog:
         version=VERSION,
         targets=list(targets()),
         boards=list(boards()),
+        formats=list(formats()),
         operators=list(operators()),
+        layers=list(layers()),
         emitters=_choices(get_args(Emitter), _LANGUAGES),
         precisions=_choices(get_args(Precision), _ARITHMETIC),
         optimize=_choices(get_args(Objective), _OBJECTIVES),
@@ -222,15 +241,39 @@ def with_board(options: CompileOptions) -> CompileOptions:
 
 
 @cache
+def formats() -> tuple[FormatInfo, ...]:
+    from compiler.importers.formats.base import formats as known
+
+    return tuple(FormatInfo(kind=f.kind, title=f.title, extensions=list(f.extensions)) for f in known().values())
+
+
+@cache
+def layers() -> tuple[str, ...]:
+    from compiler.importers.torch_layers import KINDS
+
+    return tuple(sorted(KINDS))
+
+
+@cache
 def operators() -> tuple[OperatorInfo, ...]:
     """One row per ONNX operator, by name; the note is the first line of the operator's documentation."""
+    from compiler.operator_table import conformance, fused, tuned
     from compiler.ops.base import registry
 
-    rows = [
-        OperatorInfo(name=name, precisions=list(get_args(Precision)), notes=_first_line(operator))
-        for operator in registry()
-        for name in operator.onnx
-    ]
+    def info(name: str, operator: type) -> OperatorInfo:
+        counted = conformance().get(name, {})
+        return OperatorInfo(
+            name=name,
+            precisions=list(get_args(Precision)),
+            notes=_first_line(operator),
+            tuned=list(tuned().get(name, ())),
+            fused=name in fused(),
+            dtypes=sorted(d for d, n in counted.get("dtypes", {}).items() if n["passed"]),
+            cases=counted.get("cases"),
+            passed=counted.get("passed"),
+        )
+
+    rows = [info(name, operator) for operator in registry() for name in operator.onnx]
     return tuple(sorted(rows, key=lambda row: row.name.lower()))
 
 

@@ -13,6 +13,7 @@ from pydantic import ByteSize
 from pydantic_core import PydanticUndefined
 
 from compiler import catalog, cli, explain
+from compiler.commands.tables import cells
 from compiler.pack.figures import size
 from compiler.targets import targets as targets_by_name
 from compiler.targets.base import Native, Target
@@ -35,7 +36,8 @@ def _plain(cell: str) -> str:
 
 
 def supported() -> str:
-    operators = [(f"`{o.name}`", ", ".join(o.precisions), o.notes) for o in catalog.operators()]
+    operators = [(f"`{o.name}`", *cells(o), o.notes) for o in catalog.operators()]
+    formats = [(f.title, _code(*f.extensions)) for f in catalog.formats()]
     targets = [
         (_code(t.name, *t.aliases), t.title, t.description, t.clock_of if t.name == "host" else _clock(t), _runs_on(t))
         for t in targets_by_name().values()
@@ -45,8 +47,13 @@ def supported() -> str:
         "## Targets\n\n"
         + table(("target", "processor", "what it is", "clock without a board", "runs on"), targets)
         + "\n\n"
-        "## Operators\n\nNamed as in ONNX; a PyTorch model is taken there by `torch.export`.\n\n"
-        + table(("operator", "precisions", "notes"), operators)
+        "## Formats\n\nRecognised by their content; what such files are usually called is only for file choosers.\n\n"
+        + table(("format", "usual names"), formats)
+        + "\n\n"
+        "## Operators\n\nNamed as in ONNX; models of other formats are taken there first. Generic code works on every "
+        "target; tuned kernels are for the families of processors that are named; *cases* are those of the ONNX "
+        "project's own tests that pass.\n\n"
+        + table(("operator", "precisions", "types", "kernels", "cases", "notes"), operators)
         + "\n"
     )
 

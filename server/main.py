@@ -88,7 +88,8 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = plain()
         options = CompileOptions.model_json_schema(ref_template="#/components/schemas/{model}")
-        schema["components"]["schemas"].setdefault("CompileOptions", options)
+        for name, part in (options.pop("$defs", {}) | {"CompileOptions": options}).items():
+            schema["components"]["schemas"].setdefault(name, part)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, Field
 
-from compiler.catalog import BoardInfo, Choice, OperatorInfo, PackInfo, TargetInfo
+from compiler.catalog import BoardInfo, Choice, FormatInfo, OperatorInfo, PackInfo, TargetInfo
 from compiler.inspection import Inspection
 from compiler.trace import Stage
 
@@ -154,7 +154,9 @@ class Catalog(BaseModel):
     version: str
     targets: list[TargetInfo]
     boards: list[BoardInfo]
+    formats: list[FormatInfo]
     operators: list[OperatorInfo]
+    layers: list[str] = Field(description="what a list of layers may name, for files that hold weights alone")
     emitters: list[Choice]
     precisions: list[Choice]
     optimize: list[Choice]

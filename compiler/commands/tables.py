@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compiler.pack.figures import size
 from compiler.terminal import table
+
+if TYPE_CHECKING:
+    from compiler.catalog import OperatorInfo
 
 
 def register(subparsers: Any) -> None:
@@ -43,8 +46,19 @@ def targets(args: argparse.Namespace) -> int:
 def operators(args: argparse.Namespace) -> int:
     from compiler.catalog import operators as known
 
-    rows = [(o.name, ", ".join(o.precisions), o.notes) for o in known()]
-    return _show(args, known(), ("ONNX operator", "precisions", "what it does"), rows)
+    rows = [(o.name, *cells(o), o.notes) for o in known()]
+    return _show(args, known(), ("ONNX operator", "precisions", "types", "kernels", "cases", "what it does"), rows)
+
+
+def cells(o: OperatorInfo) -> tuple[str, str, str, str]:
+    """Precisions, types of passed cases, kernels, and how many of the ONNX project's cases pass."""
+    kernels = ["generic", *(["with the layer before"] if o.fused else []), *(f"tuned: {f}" for f in _short(o.tuned))]
+    cases = "–" if o.cases is None else f"{o.passed} of {o.cases}"
+    return ", ".join(o.precisions), ", ".join(o.dtypes) or "–", ", ".join(kernels), cases
+
+
+def _short(families: Sequence[str]) -> list[str]:
+    return [", ".join(families)] if families else []
 
 
 def _show(args: argparse.Namespace, items: Sequence[Any], head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

@@ -59,6 +59,7 @@ class Format(ABC):
 
     kind: ClassVar[str]  # what `detect.detect` calls the content
     title: ClassVar[str]  # completes "expected ..."
+    extensions: ClassVar[tuple[str, ...]] = ()  # for file choosers: content decides, never a name
 
     @abstractmethod
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:

@@ -15,6 +15,7 @@ from compiler.options import CompileOptions
 class OnnxFile(Format):
     kind = "onnx"
     title = "an ONNX model"
+    extensions = (".onnx",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         return Loaded(onnx=read(path), shapes=dict(options.shape))

@@ -18,6 +18,7 @@ from compiler.options import CompileOptions
 class Tflite(Format):
     kind = "tflite"
     title = "a TensorFlow Lite model (float)"
+    extensions = (".tflite",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         converted = _converted(path, where)

@@ -209,6 +209,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inspections/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Inspection Graph
+         * @description The graph before and after optimisation, without weights, once the state is succeeded.
+         */
+        get: operations["getInspectionGraph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/catalog": {
         parameters: {
             query?: never;
@@ -558,11 +578,16 @@ export interface components {
              */
             sample?: string | null;
             /**
-             * Shape
-             * @description JSON: dimensions of open inputs, by name.
+             * Options
+             * @description JSON: compile options by their names; `target` may be a list. What decides nothing here is ignored.
              * @default {}
              */
-            shape: string;
+            options: string;
+            /**
+             * Shape
+             * @description JSON: the option `shape` alone.
+             */
+            shape?: string | null;
         };
         /**
          * Catalog
@@ -575,8 +600,15 @@ export interface components {
             targets: components["schemas"]["TargetInfo"][];
             /** Boards */
             boards: components["schemas"]["BoardInfo"][];
+            /** Formats */
+            formats: components["schemas"]["FormatInfo"][];
             /** Operators */
             operators: components["schemas"]["OperatorInfo"][];
+            /**
+             * Layers
+             * @description what a list of layers may name, for files that hold weights alone
+             */
+            layers: string[];
             /** Emitters */
             emitters: components["schemas"]["Choice"][];
             /** Precisions */
@@ -882,6 +914,21 @@ export interface components {
             /** Total */
             total: number | null;
         };
+        /**
+         * FormatInfo
+         * @description A file format that is read; content decides, never a file's name.
+         */
+        FormatInfo: {
+            /** Kind */
+            kind: string;
+            /** Title */
+            title: string;
+            /**
+             * Extensions
+             * @description what such files are usually called
+             */
+            extensions: string[];
+        };
         /** Health */
         Health: {
             /**
@@ -941,8 +988,15 @@ export interface components {
              * @default
              */
             no_estimate: string;
+            /**
+             * Support
+             * @description for each kind of processor that was asked for; empty where no estimate is
+             */
+            support: components["schemas"]["Support"][];
             /** @description for weights without a model: the layers as far as the tensors tell, holes to be filled */
             architecture: components["schemas"]["Architecture"] | null;
+            /** @description before and after optimisation; the API has them at an address of their own */
+            graphs: components["schemas"]["Pictures"] | null;
         };
         /** InspectionCreated */
         InspectionCreated: {
@@ -1000,6 +1054,32 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /**
+         * KernelUse
+         * @description Nodes that run in the same way.
+         */
+        KernelUse: {
+            /** Op */
+            op: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "tuned" | "generic" | "view" | "folded";
+            /**
+             * Family
+             * @description of processors, for tuned kernels
+             * @default
+             */
+            family: string;
+            /** Nodes */
+            nodes: number;
+            /**
+             * Macs
+             * @description of all of them; null where it is not known by operator
+             */
+            macs: number | null;
         };
         /** Layer */
         Layer: {
@@ -1276,7 +1356,10 @@ export interface components {
             /** Supported */
             supported: boolean;
         };
-        /** OperatorInfo */
+        /**
+         * OperatorInfo
+         * @description An ONNX operator; generic code for it is always there.
+         */
         OperatorInfo: {
             /** Name */
             name: string;
@@ -1287,6 +1370,29 @@ export interface components {
              * @default
              */
             notes: string;
+            /**
+             * Tuned
+             * @description families of processors with a kernel of their own
+             */
+            tuned: string[];
+            /**
+             * Fused
+             * @description may be computed in the kernel of the layer before it
+             * @default false
+             */
+            fused: boolean;
+            /**
+             * Dtypes
+             * @description of the ONNX project's test cases that pass
+             */
+            dtypes: string[];
+            /**
+             * Cases
+             * @description of the ONNX project's tests; null: not counted here
+             */
+            cases: number | null;
+            /** Passed */
+            passed: number | null;
         };
         /**
          * PackInfo
@@ -1328,6 +1434,124 @@ export interface components {
              * @default 0
              */
             ram_saved: number;
+        };
+        /**
+         * Picture
+         * @description Nodes in the order in which they run; an edge leads from the node that writes a tensor to each that reads it.
+         */
+        Picture: {
+            /** Nodes */
+            nodes: components["schemas"]["PictureNode"][];
+            /** Tensors */
+            tensors: components["schemas"]["PictureTensor"][];
+            /**
+             * Inputs
+             * @description places in `tensors`
+             */
+            inputs: number[];
+            /**
+             * Outputs
+             * @description places in `tensors`
+             */
+            outputs: number[];
+        };
+        /** PictureNode */
+        PictureNode: {
+            /** Op */
+            op: string;
+            /** Name */
+            name: string;
+            /**
+             * Sources
+             * @description nodes of the source model that ended up here
+             */
+            sources: string[];
+            /** Attributes */
+            attributes: {
+                [key: string]: string;
+            };
+            /**
+             * Inputs
+             * @description places in `tensors`; null: an optional input that is absent
+             */
+            inputs: (number | null)[];
+            /** Outputs */
+            outputs: number[];
+            /** Macs */
+            macs: number | null;
+            /**
+             * Weights
+             * @description bytes of its constant operands
+             * @default 0
+             */
+            weights: number;
+            /**
+             * Kind
+             * @description how it runs; null while that is not known
+             */
+            kind: ("tuned" | "generic" | "view" | "folded") | null;
+            /**
+             * Kernel
+             * @description the family of processors and the schedule
+             * @default
+             */
+            kernel: string;
+            /**
+             * Problem
+             * @description why it cannot be compiled
+             * @default
+             */
+            problem: string;
+        };
+        /**
+         * PictureTensor
+         * @description A tensor; nodes refer to it by its place in the list.
+         */
+        PictureTensor: {
+            /** Name */
+            name: string;
+            /**
+             * Dtype
+             * @description empty where the model does not say
+             */
+            dtype: string;
+            /**
+             * Shape
+             * @description null where it is not known
+             */
+            shape: (number | null)[] | null;
+            /**
+             * Layout
+             * @description axes from the outermost to the innermost, where they are not in order
+             * @default
+             */
+            layout: string;
+            /**
+             * Bytes
+             * @description null where the shape is not known
+             */
+            bytes: number | null;
+            /**
+             * Constant
+             * @description weights and other values that are known when compiling
+             * @default false
+             */
+            constant: boolean;
+        };
+        /**
+         * Pictures
+         * @description The model as it came, and as it is compiled.
+         */
+        Pictures: {
+            before: components["schemas"]["Picture"] | null;
+            /** @description null when the model cannot be compiled */
+            after: components["schemas"]["Picture"] | null;
+            /**
+             * Missing
+             * @description why one of them is not there
+             * @default
+             */
+            missing: string;
         };
         /**
          * ProblemDetails
@@ -1491,6 +1715,39 @@ export interface components {
             cycles_error_percent: number | null;
             /** Clock Mhz */
             clock_mhz: number | null;
+        };
+        /**
+         * Support
+         * @description What the model becomes on processors that have the same instructions.
+         */
+        Support: {
+            /**
+             * Targets
+             * @description those that were asked for
+             */
+            targets: string[];
+            /** Precision */
+            precision: string;
+            /**
+             * Weights
+             * @description bytes of flash, exact
+             */
+            weights: number;
+            /**
+             * Arena
+             * @description bytes of RAM, exact
+             */
+            arena: number;
+            /**
+             * Layers
+             * @description what will run, by operator of the optimised graph
+             */
+            layers: components["schemas"]["KernelUse"][];
+            /**
+             * Operators
+             * @description the same by the source model's operators, where they are known
+             */
+            operators: components["schemas"]["KernelUse"][];
         };
         /** TargetInfo */
         TargetInfo: {
@@ -1751,7 +2008,7 @@ export interface components {
             name: string;
             /**
              * Shape
-             * @description Dimensions of inputs that the model leaves open.
+             * @description Dimensions of inputs that the model leaves open; or one size by a dimension's name, as N=7.
              */
             shape: {
                 [key: string]: number[];
@@ -1839,83 +2096,6 @@ export interface components {
              * @default true
              */
             run: boolean;
-            $defs: {
-                /**
-                 * Architecture
-                 * @description Layers in the order in which they run.
-                 */
-                Architecture: {
-                    /** Layers */
-                    layers: components["schemas"]["ListedLayer"][];
-                    /**
-                     * Input
-                     * @description The input's shape, batch first; null where it is still to be given.
-                     * @default null
-                     */
-                    input: (number | null)[] | null;
-                    /**
-                     * Inputs
-                     * @description Instead of `input`: several inputs by name.
-                     */
-                    inputs?: {
-                        [key: string]: (number | null)[];
-                    };
-                    /**
-                     * Outputs
-                     * @description Layers whose results the model gives; without: the last one.
-                     */
-                    outputs?: string[];
-                };
-                /**
-                 * ListedLayer
-                 * @description One step. `note`, `choices` and `tensors` are what an inspection says about it; compiling ignores them.
-                 */
-                ListedLayer: {
-                    /**
-                     * Name
-                     * @description What the names of its tensors begin with (features.0 for features.0.weight), and what `from` calls it; layers without tensors may go without.
-                     * @default
-                     */
-                    name: string;
-                    /**
-                     * Type
-                     * @description A layer of torch.nn (Conv2d), or a step: Add, Multiply, Concatenate, Select, Mean, Permute, Reshape, Parameter. Null is a hole that is still to be filled.
-                     * @default null
-                     */
-                    type: string | null;
-                    /**
-                     * Args
-                     * @description Arguments as for torch.nn, without those that tensors tell.
-                     */
-                    args?: {
-                        [key: string]: boolean | number | string | (number | null)[] | null;
-                    };
-                    /**
-                     * From
-                     * @description What it reads, by name, instead of the layer before it; `input` is the model's input, `lstm:1` the second output of lstm.
-                     * @default null
-                     */
-                    from: string[] | null;
-                    /**
-                     * Note
-                     * @description What is open here, in words.
-                     * @default
-                     */
-                    note: string;
-                    /**
-                     * Choices
-                     * @description For a hole: layers that usually stand there.
-                     */
-                    choices?: string[];
-                    /**
-                     * Tensors
-                     * @description Its tensors in the file, with their shape.
-                     */
-                    tensors?: {
-                        [key: string]: number[];
-                    };
-                };
-            };
         };
     };
     responses: never;
@@ -2459,6 +2639,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InspectionPublic"];
+                };
+            };
+            /** @description What went wrong. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description What went wrong. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                    "application/json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getInspectionGraph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id that creating it returned. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pictures"];
                 };
             };
             /** @description What went wrong. */

@@ -10,6 +10,7 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   optimize: "balanced",
   name: "model",
   shape: {},
+  architecture: null,
   io_layout: "source",
   arena: "static",
   weights: "auto",
@@ -23,6 +24,9 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   softmax: false,
   run: true,
 }
+
+/** What the command line reads the list of layers from; the page offers it for download. */
+export const ARCHITECTURE_FILE = "architecture.json"
 
 /** Only what differs from the defaults, and the target, which a reader always wants to see. */
 export function chosen(options: CompileOptions): Partial<CompileOptions> {
@@ -76,6 +80,8 @@ export function flagWords(key: keyof CompileOptions, options: CompileOptions): s
       return Object.entries(options.shape).flatMap(([name, dimensions]) => [flag, shapeWord(name, dimensions)])
     case "budget":
       return [flag, budgetText(options.budget)]
+    case "architecture":
+      return [flag, ARCHITECTURE_FILE]
     case "vectors":
       return ["--vector-count", String(options.vectors)]
     default:

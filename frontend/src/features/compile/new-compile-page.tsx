@@ -1,7 +1,6 @@
 import { useState } from "react"
 import { Intake } from "./intake"
 import classes from "./new-compile.module.css"
-import { Preview } from "./preview"
 import { RecentJobs } from "./recent-jobs"
 import { Samples } from "./samples"
 import { useInspection } from "./use-inspection"
@@ -13,7 +12,7 @@ import { Problem } from "@/components/problem"
 
 /** Drop a model, see what is in it, compile with one click. */
 export function NewCompilePage() {
-  const { phase, start, checkShape, reset } = useInspection()
+  const { phase, start, checkAgain, reset } = useInspection()
   const [surplus, setSurplus] = useState(0)
   const take = (files: File[]) => {
     setSurplus(files.length - 1)
@@ -33,11 +32,10 @@ export function NewCompilePage() {
         <Setup
           key={phase.inspection.sha256}
           phase={phase}
-          onShape={(shape) => void checkShape(phase, shape)}
+          onCheck={(options) => void checkAgain(phase, options)}
           onReset={reset}
         >
           {surplus > 0 && <p className="muted">One model is compiled at a time: this is the first of {surplus + 1} files.</p>}
-          <Preview inspection={phase.inspection} />
         </Setup>
       ) : (
         <div className={classes.start}>

@@ -1,5 +1,8 @@
+import { useQuery } from "@tanstack/react-query"
+import { KernelTag } from "./kernel-tag"
 import classes from "./preview.module.css"
-import type { Inspection } from "@/api/types"
+import { catalogQuery } from "@/api/catalog"
+import type { Inspection, KernelUse } from "@/api/types"
 import { CheckIcon, CrossIcon, WarnIcon } from "@/components/icons"
 import { Bytes, Count } from "@/components/quantity"
 import { ErrorLink } from "@/components/error-link"
@@ -8,10 +11,10 @@ import { plural, shape } from "@/lib/format"
 
 /** What is in the model, before anything is compiled. */
 export function Preview({ inspection }: { inspection: Inspection }) {
+  const catalog = useQuery(catalogQuery)
+  const format = catalog.data?.formats.find(({ kind }) => kind === inspection.format)
   return (
     <div className={classes.preview}>
-      <Verdict inspection={inspection} />
-      {inspection.unsupported.length > 0 && <UnsupportedNodes inspection={inspection} />}
       <section className="panel" aria-labelledby="facts">
         <div className="panel-head">
           <h2 id="facts">Model</h2>
@@ -20,7 +23,9 @@ export function Preview({ inspection }: { inspection: Inspection }) {
           </span>
         </div>
         <dl className={classes.facts}>
-          <Fact name="Format">{inspection.format}</Fact>
+          <Fact name="Format">
+            <span title={format && `recognised by its content: ${format.title}`}>{inspection.format}</span>
+          </Fact>
           <Fact name="File">
             <Bytes value={inspection.size} />
           </Fact>
@@ -65,6 +70,9 @@ export function Preview({ inspection }: { inspection: Inspection }) {
               <span>{operator.op}</span>
               <span className={classes.times}>×{operator.count}</span>
               {!operator.supported && <span className={classes.refused}>not supported</span>}
+              {runs(inspection, operator.op).map((use) => (
+                <KernelTag key={`${use.kind} ${use.family}`} use={use} of={operator.count} />
+              ))}
             </li>
           ))}
         </ul>
@@ -73,7 +81,12 @@ export function Preview({ inspection }: { inspection: Inspection }) {
   )
 }
 
-function Verdict({ inspection }: { inspection: Inspection }) {
+/** How the nodes of an operator run on the first of the processors that were asked for. */
+function runs({ support }: Inspection, op: string): KernelUse[] {
+  return support[0]?.operators.filter((use) => use.op === op) ?? []
+}
+
+export function Verdict({ inspection }: { inspection: Inspection }) {
   if (inspection.unsupported.length > 0) {
     return (
       <p className={classes.verdict} data-verdict="bad" role="status">
@@ -85,12 +98,36 @@ function Verdict({ inspection }: { inspection: Inspection }) {
       </p>
     )
   }
-  if (Object.keys(inspection.shape_needed).length > 0) {
+  const holes = inspection.architecture?.layers.filter(({ type }) => type === null).length ?? 0
+  if (!inspection.compilable && inspection.architecture) {
     return (
       <p className={classes.verdict} data-verdict="warn" role="status">
         <WarnIcon size={18} />
         <span>
-          <strong>One question:</strong> the file leaves the input shape open. A proposal is filled in; check it.
+          <strong>This file holds weights alone.</strong> Its layers are listed below as far as the tensors tell
+          {holes > 0 ? `; ${plural(holes, "place")} ${holes === 1 ? "is" : "are"} still to be filled.` : "; check them."}
+        </span>
+      </p>
+    )
+  }
+  const open = Object.keys(inspection.shape_needed).length
+  if (open > 0) {
+    return (
+      <p className={classes.verdict} data-verdict="warn" role="status">
+        <WarnIcon size={18} />
+        <span>
+          <strong>{open === 1 ? "One question:" : `${open} questions:`}</strong> the file leaves more than the batch open: the shape of{" "}
+          {open === 1 ? "one input" : `${open} inputs`}. A proposal is filled in; check it.
+        </span>
+      </p>
+    )
+  }
+  if (!inspection.compilable) {
+    return (
+      <p className={classes.verdict} data-verdict="bad" role="status">
+        <CrossIcon size={18} />
+        <span>
+          <strong>Cannot be compiled as it is.</strong> {inspection.no_estimate}
         </span>
       </p>
     )
@@ -105,7 +142,7 @@ function Verdict({ inspection }: { inspection: Inspection }) {
   )
 }
 
-function UnsupportedNodes({ inspection }: { inspection: Inspection }) {
+export function UnsupportedNodes({ inspection }: { inspection: Inspection }) {
   return (
     <section className="panel" aria-labelledby="unsupported">
       <div className="panel-head">

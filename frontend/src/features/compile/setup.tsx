@@ -2,13 +2,17 @@ import { Button } from "@mantine/core"
 import { useMutation, useQuery } from "@tanstack/react-query"
 import { useNavigate } from "@tanstack/react-router"
 import { type ReactNode, useState } from "react"
+import { ArchitectureEditor } from "./architecture-editor"
+import { GraphPanel } from "./graph-panel"
 import classes from "./new-compile.module.css"
 import { OptionsForm } from "./options-form"
+import { Preview, UnsupportedNodes, Verdict } from "./preview"
 import { type ShapeAsked, ShapeQuestion } from "./shape-question"
+import { SupportPanel } from "./support-panel"
 import type { Ready } from "./use-inspection"
 import { catalogQuery } from "@/api/catalog"
 import { createCompilations } from "@/api/compilations"
-import type { Inspection } from "@/api/types"
+import type { CompileOptions, Inspection } from "@/api/types"
 import { Command } from "@/components/command"
 import { ErrorLink } from "@/components/error-link"
 import { asError, Problem } from "@/components/problem"
@@ -21,18 +25,20 @@ import { parseShape, proposalText, shapeProblem } from "@/lib/shape"
 interface Props {
   phase: Ready
   children: ReactNode
-  onShape: (shape: Record<string, number[]>) => void
+  onCheck: (options: Partial<CompileOptions>) => void
   onReset: () => void
 }
 
 /** Preview on one side, options and the one big button on the other. */
-export function Setup({ phase, children, onShape, onReset }: Props) {
+export function Setup({ phase, children, onCheck, onReset }: Props) {
   const { inspection, name, sample } = phase
   const navigate = useNavigate()
   const catalog = useQuery(catalogQuery)
   const [plan, setPlan] = useState<Plan>(DEFAULT_PLAN)
   // what the file itself leaves open; an inspection with a shape needs nothing more
   const [needed] = useState(() => questions(inspection))
+  // a file of weights alone says no more about its layers once a list of them was given
+  const [listed] = useState(inspection.architecture)
   const [shapes, setShapes] = useState<Record<string, string>>(() => mapValues(needed, ({ proposal }) => proposalText(proposal)))
   const submit = useMutation({
     mutationFn: (asked: Plan) => createCompilations({ sha256: inspection.sha256 }, requestOf(asked)),
@@ -51,6 +57,8 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
       ? "This model has nodes that are not supported."
       : !answered
         ? "Give the input shape first."
+        : asked.length === 0 && !inspection.compilable && listed
+          ? "Fill in the layers and check them first."
         : asked.length === 0 && !inspection.compilable
           ? "This model cannot be compiled as it is."
           : count === 0
@@ -69,8 +77,25 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
           Choose another model
         </Button>
       </div>
+      <div className={classes.band}>
+        {children}
+        <Verdict inspection={inspection} />
+        {inspection.unsupported.length > 0 && <UnsupportedNodes inspection={inspection} />}
+        {listed && (
+          <ArchitectureEditor
+            listed={listed}
+            onChange={(architecture) => setPlan({ ...plan, architecture })}
+            onCheck={(architecture) => onCheck({ shape, architecture })}
+            check={phase.check}
+          />
+        )}
+        <GraphPanel key={phase.id} phase={phase} />
+      </div>
       <div className={classes.columns}>
-        <div className={classes.left}>{children}</div>
+        <div className={classes.left}>
+          <Preview inspection={inspection} />
+          {inspection.compilable && <SupportPanel inspection={inspection} plan={complete} targets={catalog.data?.targets ?? []} />}
+        </div>
         <form
           className={classes.right}
           aria-label="Options"
@@ -81,7 +106,7 @@ export function Setup({ phase, children, onShape, onReset }: Props) {
         >
           <div className={`panel ${classes.options}`}>
             {asked.length > 0 && (
-              <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onShape(shape) : null} check={phase.check} />
+              <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onCheck({ shape, architecture: plan.architecture }) : null} check={phase.check} />
             )}
             <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} needs={needsOf(inspection)} noEstimate={inspection.no_estimate} />
             {submit.isError && (

@@ -1,18 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from "react"
-import { API, api, ApiProblem, unwrap } from "@/api/client"
-import type { CompileError, Inspection, InspectionJob, Sample } from "@/api/types"
-import { postForm } from "@/api/upload"
+import { again, inspect } from "@/api/inspections"
+import type { CompileError, CompileOptions, Inspection, Sample } from "@/api/types"
 import { asError } from "@/components/problem"
-import { isSettled } from "@/lib/stages"
 
 export type ModelSource = { file: File } | { sample: Sample }
 
 export interface Ready {
   step: "ready"
   name: string
+  /** Of the inspection, whose graph has an address of its own. */
+  id: string
   inspection: Inspection
   sample?: Sample | undefined
-  /** Shapes for open inputs are being looked at, or were refused. */
+  /** Shapes for open inputs, or a list of layers, are being looked at, or were refused. */
   check?: { running: true } | { error: CompileError } | undefined
 }
 
@@ -22,8 +22,6 @@ export type InspectionPhase =
   | { step: "inspecting"; name: string }
   | Ready
   | { step: "failed"; name: string; error: CompileError }
-
-const POLL_MS = [100, 150, 250, 400, 600, 1000]
 
 /** Upload a model, have a worker look into it, and hold what it found. The newest request wins. */
 export function useInspection() {
@@ -51,10 +49,10 @@ export function useInspection() {
       if (sample) form.set("sample", sample.name)
       show(file ? { step: "uploading", name, size: file.size, sent: 0 } : { step: "inspecting", name })
       try {
-        const inspection = await inspect(form, signal, (sent) =>
+        const found = await inspect(form, signal, (sent) =>
           show(file && sent < 1 ? { step: "uploading", name, size: file.size, sent } : { step: "inspecting", name }),
         )
-        show({ step: "ready", name, inspection, sample })
+        show({ step: "ready", name, ...found, sample })
       } catch (reason) {
         show({ step: "failed", name, error: asError(reason) })
       }
@@ -62,16 +60,13 @@ export function useInspection() {
     [takeOver],
   )
 
-  /** Look again at a model that is already there, with shapes for its open inputs. */
-  const checkShape = useCallback(
-    async (ready: Ready, shape: Record<string, number[]>) => {
+  /** Look again at a model that is already there, with shapes for its open inputs or a list of its layers. */
+  const checkAgain = useCallback(
+    async (ready: Ready, options: Partial<CompileOptions>) => {
       const { signal, show } = takeOver()
-      const form = new FormData()
-      form.set("model_sha256", ready.inspection.sha256)
-      form.set("shape", JSON.stringify(shape))
       show({ ...ready, check: { running: true } })
       try {
-        show({ ...ready, inspection: await inspect(form, signal), check: undefined })
+        show({ ...ready, ...(await inspect(again(ready.inspection.sha256, options), signal)), check: undefined })
       } catch (reason) {
         show({ ...ready, check: { error: asError(reason) } })
       }
@@ -86,33 +81,5 @@ export function useInspection() {
 
   useEffect(() => () => running.current?.abort(), [])
 
-  return { phase, start, checkShape, reset }
-}
-
-/** What a worker finds in the model; throws an `ApiProblem` where it cannot be read. */
-async function inspect(form: FormData, signal: AbortSignal, onSent?: (share: number) => void): Promise<Inspection> {
-  const request = postForm<{ id: string }>(`${API}/inspections`, form, onSent)
-  signal.addEventListener("abort", request.abort)
-  const { id } = await request.done
-  const { result, error, state } = await settled(id, signal)
-  if (result) return result
-  throw error ? new ApiProblem(422, error) : new Error(`the inspection was ${state}`)
-}
-
-async function settled(id: string, signal: AbortSignal): Promise<InspectionJob> {
-  for (let attempt = 0; ; attempt += 1) {
-    const job = await unwrap(api.GET("/api/v1/inspections/{id}", { params: { path: { id } }, signal }))
-    if (isSettled(job.state)) return job
-    await pause(POLL_MS[Math.min(attempt, POLL_MS.length - 1)]!, signal)
-  }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer)
-      reject(new DOMException("No longer wanted", "AbortError"))
-    })
-  })
+  return { phase, start, checkAgain, reset }
 }
