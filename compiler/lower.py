@@ -18,7 +18,7 @@ from compiler.graph.types import Array, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, candidates
 from compiler.loop import verify
 from compiler.loop.builder import Kernel, View
-from compiler.loop.nodes import U8, Buffer, Function
+from compiler.loop.nodes import Buffer, Function
 from compiler.loop.parallel import parallelize
 from compiler.loop.storage import compute_type, memory_type, storage_of
 from compiler.memory.lifetimes import Liveness, liveness
@@ -177,9 +177,11 @@ class _Lowering:
                 operands.add(view, argument)
                 new += added
         if schedule.scratch_bytes:
-            buffer = Buffer("scratch", U8, schedule.scratch_bytes)
+            kind = schedule.scratch_type
+            count = schedule.scratch_bytes // kind.bytes
             offset = self.plan.offsets[f"{node.output.name}:scratch"]
-            operands.add(View(U8, (schedule.scratch_bytes,), (1,), buffer), Argument("scratch", offset=offset))
+            view = View(kind, (count,), (1,), Buffer("scratch", kind, count))
+            operands.add(view, Argument("scratch", offset=offset, dtype=kind.numpy))
         lowering = schedule.lower
         if schedule.backward is not None and self._runs_backward(node, schedule):
             lowering = schedule.backward

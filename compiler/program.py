@@ -39,6 +39,7 @@ class Argument:
     slot: Slot | None = None
     constant: str | None = None
     offset: int | None = None
+    dtype: str = "uint8"  # of scratch memory
 
 
 @dataclass(frozen=True)

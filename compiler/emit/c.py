@@ -170,7 +170,8 @@ class Unit:
 
     def _arena(self) -> list[str]:
         kinds = sorted({s.dtype for layer in self.program.layers for s in (*layer.inputs, *layer.outputs)} |
-                       {s.dtype for s in (*self.program.inputs, *self.program.outputs)})  # fmt: skip
+                       {s.dtype for s in (*self.program.inputs, *self.program.outputs)} |
+                       {a.dtype for layer in self.program.layers for a in layer.arguments})  # fmt: skip
         size = max(8, self.program.arena_bytes)
         named = {member(d): f"    {C_TYPES[d]} {member(d)}[{size // _itemsize(d)}];" for d in kinds}
         members = [*named.values()] if "u8" in named else [*named.values(), f"    uint8_t u8[{size}];"]
@@ -222,19 +223,19 @@ class Unit:
         if a.constant is not None:
             return self._constant(a.constant)
         assert a.offset is not None
-        return self._scratch(a.offset)
+        return self._scratch(a.offset, a.dtype)
 
     def _constant(self, symbol: str) -> str:
         if not self.outside:
             return symbol
         return f"WEIGHTS({C_TYPES[str(self.program.constants[symbol].dtype)]}, {self.places[symbol]})"
 
-    def _scratch(self, offset: int) -> str:
-        return f"ARENA.u8 + {offset}" if offset else "ARENA.u8"
+    def _scratch(self, offset: int, dtype: str) -> str:
+        index = offset // _itemsize(dtype)
+        return f"ARENA.{member(dtype)} + {index}" if index else f"ARENA.{member(dtype)}"
 
     def place(self, s: Slot) -> str:
-        index = s.offset // _itemsize(s.dtype)
-        return f"ARENA.{member(s.dtype)} + {index}" if index else f"ARENA.{member(s.dtype)}"
+        return self._scratch(s.offset, s.dtype)
 
     def _call(self, layer: Layer) -> str:
         return f"{layer.kernel}({', '.join(self._argument(a) for a in layer.arguments)});"

@@ -230,7 +230,9 @@ class CppUnit(Unit):
             return symbol
         return f"weights<{C_TYPES[str(self.program.constants[symbol].dtype)]}>({self.places[symbol]})"
 
-    def _scratch(self, offset: int) -> str:
+    def _scratch(self, offset: int, dtype: str) -> str:
+        if dtype != "uint8":
+            return f"at<{C_TYPES[dtype]}>({offset})"
         return f"memory + {offset}" if offset else "memory"
 
     def place(self, s: Slot) -> str:

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from compiler.graph.graph import Graph, Node
 from compiler.graph.types import Array
+from compiler.loop.nodes import U8, Type
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Schedule:
     lower: Callable[..., None]
     packed: Mapping[int, Array] = field(default_factory=dict)
     scratch_bytes: int = 0
+    scratch_type: Type = U8
     overlap: Mapping[int, Overlap] = field(default_factory=dict)
     backward: Callable[..., None] | None = None
     cost: float = 1e9  # estimated instructions; the smallest wins

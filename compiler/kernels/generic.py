@@ -7,4 +7,6 @@ from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
-    return [Schedule("generic", node.op.lower, overlap=in_place(node, Overlap(exact=True, forward=0)))]
+    kind, count = node.op.scratch([None if v is None else v.type for v in node.inputs], [v.type for v in node.outputs])
+    overlap = in_place(node, Overlap(exact=True, forward=0))
+    return [Schedule("generic", node.op.lower, scratch_bytes=kind.bytes * count, scratch_type=kind, overlap=overlap)]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from compiler.errors import ModelError
-from compiler.graph.types import Array, Shape, TensorType
+from compiler.graph.types import DTYPES, Array, Shape, TensorType
+from compiler.loop.nodes import U8, Type
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Graph, Value
@@ -79,6 +80,7 @@ class Op:
     # ONNX name -> operands that decide shapes: their values must be known when the model is compiled
     compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     layout_rule: ClassVar[LayoutRule] = "row_major"
+    dtypes: ClassVar[frozenset[str]] = frozenset(DTYPES)  # of the first operand
 
     def infer(self, *types: Any) -> TensorType | tuple[TensorType, ...]:
         """Result types (layout row-major); raises ModelError E03xx when operands do not fit."""
@@ -91,6 +93,10 @@ class Op:
     def lower(self, k: Kernel, *views: Any) -> None:
         """Generic loops: present inputs first (absent ones None), then outputs."""
         raise NotImplementedError(type(self).__name__)
+
+    def scratch(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> tuple[Type, int]:
+        """Elements of working memory that `lower` gets as a last view; none when it is 0."""
+        return U8, 0
 
     def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
         """Multiply-accumulates of one execution."""
