@@ -95,6 +95,12 @@ class View:
         """What lies in memory for a value."""
         return value if self.storage is None else self.storage.encode(value)
 
+    def in_memory(self) -> View:
+        """The same view on the bits that lie in memory."""
+        if self.storage is None or self.buffer is None:
+            return self
+        return replace(self, type=self.storage.memory, storage=None)
+
     def vector(self, index: Expr, lanes: int) -> Expr:
         """`lanes` consecutive elements from an index into the buffer on (see `index`)."""
         kind = self.type.of_lanes(lanes)

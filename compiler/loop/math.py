@@ -185,8 +185,8 @@ def pow_function(kind: Type = F32) -> Function:
     half = y * 0.5
     odd = k.let("odd", integral & floor(half).ne(half))
     product = _wide(y) * Invoke(log_function(F64), (_wide(a),))
-    size = Invoke(exp_function(F64), (product,))
-    size = k.let("size", size if kind == F64 else Cast(size, F32))
+    wide = Invoke(exp_function(F64), (product,))
+    size = k.let("size", wide if kind == F64 else Cast(wide, F32))
     below = Bitcast(x, I32 if kind == F32 else I64) < 0  # the sign bit: -0.0 to an odd power is a zero or infinity < 0
     signed = select(below & odd, -size, size)
     finite_x = Unary("abs", x) < inf
@@ -207,7 +207,8 @@ def integer_pow_function(kind: Type) -> Function:
     k = Kernel()
     x, y = Var("x", kind), Var("y", kind)
     k.reserve("x", "y")
-    power, result = x, const(1, kind)
+    power: Expr = x
+    result: Expr = const(1, kind)
     for bit in range(kind.bits if kind.kind == "u" else kind.bits - 1):
         result = k.let("r", select(((y >> bit) & 1).ne(0), result * power, result, like=kind))
         power = k.let("p", power * power)

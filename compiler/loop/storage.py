@@ -18,6 +18,7 @@ from math import inf, nan
 from compiler.loop.builder import Kernel, Storage
 from compiler.loop.nodes import (
     F32,
+    F64,
     I8,
     I32,
     U8,
@@ -30,6 +31,7 @@ from compiler.loop.nodes import (
     Function,
     Invoke,
     Type,
+    Unary,
     Var,
     const,
     select,
@@ -205,6 +207,19 @@ def _encoder(dtype: str, saturate: bool = False) -> Function:
 def saturated(dtype: str, value: Expr) -> Expr:
     """As `rounded`, but what is too large (infinities too) becomes the largest finite number."""
     return decode(dtype, Invoke(_encoder(dtype, saturate=True), (value,)))
+
+
+def narrowed(k: Kernel, x: Expr) -> Expr:
+    """float64 to float32 rounded to odd: rounding that once more to a smaller type gives what one step would have.
+
+    Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008.
+    """
+    near = k.let("f", Cast(x, F32))
+    back = k.let("b", Cast(near, F64))
+    bits = Bitcast(near, U32)
+    toward_zero = bits - Cast(Unary("abs", back) > Unary("abs", x), U32)
+    odd = Bitcast(toward_zero | 1, F32)
+    return select(back.eq(x) | Compare("ne", x, x), near, odd)
 
 
 @cache

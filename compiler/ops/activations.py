@@ -1,4 +1,4 @@
-"""Elementwise activations and unary mathematics."""
+"""Activations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compiler.graph.types import Array
+from compiler.graph.types import FLOATS, INTEGERS, Array
 from compiler.loop import math
-from compiler.loop.nodes import Expr, Unary, const, maximum, minimum, select
+from compiler.loop.nodes import Expr, Unary, maximum, minimum, select
+from compiler.ops.arithmetic import Max, Min
 from compiler.ops.base import Reader
 from compiler.ops.elementwise import Elementwise
 
@@ -26,6 +27,7 @@ _erf: Callable[[Array], Array] = np.vectorize(erf, otypes=[np.float64])
 class Relu(Elementwise):
     """max(x, 0); a NaN stays."""
 
+    dtypes = FLOATS | INTEGERS
     onnx = ("Relu",)
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
@@ -44,7 +46,7 @@ class LeakyRelu(Elementwise):
         return select(x[0] < 0.0, x[0] * self.alpha, x[0])
 
     def reference(self, x: Array) -> Array:
-        return np.where(x < 0, x * np.float32(self.alpha), x)
+        return np.where(x < 0, x * x.dtype.type(self.alpha), x)
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
@@ -56,6 +58,7 @@ class PRelu(Elementwise):
     """x or slope * x; the slope is an operand."""
 
     arity = 2
+    dtypes = FLOATS | INTEGERS
     onnx = ("PRelu",)
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
@@ -67,10 +70,11 @@ class PRelu(Elementwise):
 
 @dataclass(frozen=True)
 class Clip(Elementwise):
-    """min(max(x, low), high); where low > high the result is high, as in ONNX. A NaN stays."""
+    """min(max(x, low), high) with bounds that are known; where low > high the result is high. A NaN stays."""
 
     low: float = -np.inf
     high: float = np.inf
+    dtypes = FLOATS | INTEGERS
     onnx = ("Clip",)
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
@@ -83,17 +87,23 @@ class Clip(Elementwise):
         return value
 
     def reference(self, x: Array) -> Array:
-        return np.minimum(np.maximum(x, np.float32(self.low)), np.float32(self.high))
+        low, high = (np.asarray(v).astype(x.dtype) for v in (self.low, self.high))
+        bounded = np.maximum(x, low) if self.low > -np.inf else x
+        return np.minimum(bounded, high) if self.high < np.inf else bounded
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        if r.type().dtype != "float32":
-            raise r.unsupported(f"Clip of {r.type().dtype} has no kernel", "cast the input to float32")
+        """Bounds that are computed at run time, and of integers, are a Max and a Min."""
+        cls.check(r)
         if r.opset < 11:
             return r.add(cls(_f32(r.attr("min", -np.inf)), _f32(r.attr("max", np.inf))), r.inputs[0])
-        low = r.constant(1).item() if r.has(1) else -np.inf
-        high = r.constant(2).item() if r.has(2) else np.inf
-        return r.add(cls(_f32(low), _f32(high)), r.inputs[0])
+        known = all(r.known(i) is not None for i in (1, 2) if r.has(i))
+        if known and r.type().dtype == "float32":
+            low, high = (r.constant(i).item() if r.has(i) else v for i, v in ((1, -np.inf), (2, np.inf)))
+            return r.add(cls(_f32(low), _f32(high)), r.inputs[0])
+        x = r.value(0)
+        x = r.add(Max(), x, r.inputs[1]) if r.has(1) else x
+        return r.add(Min(), x, r.inputs[2]) if r.has(2) else x
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ class HardSigmoid(Elementwise):
         return _unit(k, x[0] * self.alpha + self.beta)
 
     def reference(self, x: Array) -> Array:
-        return _clipped(x * np.float32(self.alpha) + np.float32(self.beta))
+        return _clipped(x * x.dtype.type(self.alpha) + x.dtype.type(self.beta))
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
@@ -148,7 +158,7 @@ class HardSwish(Elementwise):
         return x[0] * _unit(k, x[0] * _f32(1 / 6) + 0.5)
 
     def reference(self, x: Array) -> Array:
-        return x * _clipped(x * np.float32(1 / 6) + np.float32(0.5))
+        return x * _clipped(x * x.dtype.type(1 / 6) + x.dtype.type(0.5))
 
 
 @dataclass(frozen=True)
@@ -225,84 +235,6 @@ class Softsign(Elementwise):
         return y
 
 
-@dataclass(frozen=True)
-class Erf(Elementwise):
-    onnx = ("Erf",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return math.erf(x[0])
-
-    def reference(self, x: Array) -> Array:
-        wide: Array = _erf(x)
-        return wide.astype(x.dtype)
-
-
-@dataclass(frozen=True)
-class Exp(Elementwise):
-    onnx = ("Exp",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return math.exp(x[0])
-
-    def reference(self, x: Array) -> Array:
-        return np.exp(x)
-
-
-@dataclass(frozen=True)
-class Log(Elementwise):
-    onnx = ("Log",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return math.log_(x[0])
-
-    def reference(self, x: Array) -> Array:
-        return np.log(x)
-
-
-@dataclass(frozen=True)
-class Sqrt(Elementwise):
-    onnx = ("Sqrt",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return Unary("sqrt", x[0])
-
-    def reference(self, x: Array) -> Array:
-        return np.sqrt(x)
-
-
-@dataclass(frozen=True)
-class Neg(Elementwise):
-    onnx = ("Neg",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return -x[0]
-
-    def reference(self, x: Array) -> Array:
-        return -x
-
-
-@dataclass(frozen=True)
-class Abs(Elementwise):
-    onnx = ("Abs",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return Unary("abs", x[0])
-
-    def reference(self, x: Array) -> Array:
-        return np.abs(x)
-
-
-@dataclass(frozen=True)
-class Reciprocal(Elementwise):
-    onnx = ("Reciprocal",)
-
-    def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        return const(1.0, x[0].type) / x[0]
-
-    def reference(self, x: Array) -> Array:
-        return np.float32(1) / x
-
-
 def _unit(k: Kernel, x: Expr) -> Expr:
     """clip(x, 0, 1), keeping a NaN"""
     t = k.let("t", x)
@@ -311,7 +243,7 @@ def _unit(k: Kernel, x: Expr) -> Expr:
 
 def _clipped(x: Array) -> Array:
     """clip(x, 0, 1) in numpy"""
-    return np.minimum(np.maximum(x, np.float32(0)), np.float32(1))
+    return np.asarray(np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(1)))
 
 
 def _f32(value: Any) -> float:

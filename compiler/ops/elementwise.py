@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from compiler.graph.types import Array, Layout, TensorType
+import numpy as np
+
+from compiler.graph.types import FLOATS, Array, Layout, TensorType
 from compiler.loop.nodes import Expr
-from compiler.ops.base import Op, Reader, aligned, broadcast, expect
+from compiler.loop.storage import compute_type, is_plain
+from compiler.ops.base import Op, Reader, aligned, broadcast, expect, normal_axis
+from compiler.ops.shaping import Reshape
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -16,10 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Elementwise(Op):
-    """An operator that is a scalar expression of its operands, with numpy's broadcasting."""
+    """An operator that is a scalar expression of its operands, with numpy's broadcasting.
+
+    `scalar` sees the operands as kernels compute with them (float16 as float32), and its result is rounded once as it
+    is stored. `reference` is called the same way: small floats arrive as float32.
+    """
 
     layout_rule = "same"
     arity: ClassVar[int] = 1
+    dtypes: ClassVar[frozenset[str]] = FLOATS
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "reference" in vars(cls):
+            cls.reference = _widened(cls.reference)  # type: ignore[method-assign]
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
         """One element of the result."""
@@ -28,11 +43,15 @@ class Elementwise(Op):
     def reference(self, *arrays: Any) -> Array:
         raise NotImplementedError(type(self).__name__)
 
+    def result(self, *dtypes: str) -> str:
+        """The type of the result; E0305 for operands whose types do not fit."""
+        kinds = sorted(set(dtypes))
+        expect(len(kinds) == 1, "E0305", f"operands of {type(self).__name__} have types {', '.join(kinds)}")
+        return dtypes[0]
+
     def infer(self, *types: TensorType) -> TensorType:
         expect(len(types) == self.arity, "E0304", f"{type(self).__name__} takes {self.arity} operands")
-        kinds = {t.dtype for t in types}
-        expect(len(kinds) == 1, "E0305", f"operands of {type(self).__name__} have types {', '.join(sorted(kinds))}")
-        return types[0].with_shape(broadcast(*(t.shape for t in types)))
+        return TensorType.of(self.result(*(t.dtype for t in types)), broadcast(*(t.shape for t in types)))
 
     def lower(self, k: Kernel, *views: View) -> None:
         lower_elementwise(k, self.scalar, views[:-1], views[-1])
@@ -42,9 +61,46 @@ class Elementwise(Op):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        if r.type().dtype != "float32":
-            raise r.unsupported(f"{r.op_type} of {r.type().dtype} has no kernel", "cast the input to float32")
-        return r.add(cls(), *r.inputs)
+        cls.check(r)
+        return r.add(cls(), *aligned_operands(r))
+
+    @classmethod
+    def check(cls, r: Reader) -> None:
+        """Refuse types that the operator has no meaning for."""
+        for index in range(len(r.inputs)):
+            if r.has(index) and r.type(index).dtype not in cls.dtypes:
+                raise r.unsupported(f"{r.op_type} of {r.type(index).dtype} has no meaning", "cast the operand")
+
+
+def aligned_operands(r: Reader) -> list[Value | None]:
+    """The operands as numpy broadcasts them. Before opset 7 the second one was placed by `axis`, and only if asked."""
+    if r.opset >= 7 or len(r.inputs) != 2 or not r.attr("broadcast", 0):
+        return list(r.inputs)
+    x, y = r.type(0), r.type(1)
+    axis = r.attr("axis")
+    if axis is None or y.rank == 0:
+        return list(r.inputs)
+    start = normal_axis(int(axis), x.rank)
+    expect(start + y.rank <= x.rank, "E0302", f"{y} does not fit into {x} from axis {start} on")
+    shape = (*y.shape, *(1,) * (x.rank - start - y.rank))
+    return [r.inputs[0], r.add(Reshape(shape), r.inputs[1])]
+
+
+def _widened(reference: Any) -> Any:
+    """The same with small floats as float32; the result of theirs goes back to what it came from."""
+
+    @wraps(reference)
+    def wide(self: Elementwise, *arrays: Array) -> Array:
+        kinds = [str(a.dtype) for a in arrays]
+        if all(map(is_plain, kinds)):
+            return np.asarray(reference(self, *arrays))
+        with np.errstate(all="ignore"):
+            y = np.asarray(
+                reference(self, *(a.astype(compute_type(d).numpy) for a, d in zip(arrays, kinds, strict=True)))
+            )
+            return y.astype(self.result(*kinds))
+
+    return wide
 
 
 @dataclass(frozen=True)

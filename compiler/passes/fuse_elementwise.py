@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.graph.graph import Graph, Node, Value
+from compiler.loop.storage import is_plain
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map, Step
@@ -55,6 +56,9 @@ def fuse_elementwise(g: Graph, node: Node) -> Swap | Skip:
         if g.only_reader(x) is None:
             reason = "the operand has a second reader"
             continue
+        if not is_plain(x.type.dtype):
+            reason = "the operand is rounded as it is stored"
+            continue
         outer, inner = as_map(node.op), as_map(producer.op)
         if len(outer.steps) + len(inner.steps) > _LONGEST:
             reason = f"the chain would pass {_LONGEST} steps"
@@ -96,6 +100,8 @@ def fuse_tail(g: Graph, node: Node) -> Swap | Skip:
             reason = "the result would be broadcast"
         elif g.only_reader(x) is None:
             reason = "the result has a second reader"
+        elif {v.type.dtype for v in (*node.present, node.output)} != {"float32"}:
+            reason = "not everything is float32"
         else:
             candidates.append((order[id(producer)], place, producer))
     if not candidates:

@@ -1,0 +1,88 @@
+"""Logic on bool and on the bits of integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from compiler.graph.types import INTEGERS, Array
+from compiler.loop.nodes import Binary, BinaryOp, Expr, Unary, select
+from compiler.ops.base import Reader
+from compiler.ops.elementwise import Elementwise
+
+if TYPE_CHECKING:
+    from compiler.graph.graph import Value
+    from compiler.loop.builder import Kernel
+
+
+@dataclass(frozen=True)
+class Bitwise(Elementwise):
+    """Two operands, bit by bit; of bool, the logical operation."""
+
+    arity = 2
+    dtypes = INTEGERS | {"bool"}
+    how: ClassVar[BinaryOp]
+    numpy: ClassVar[np.ufunc]
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return Binary(self.how, x[0], x[1])
+
+    def reference(self, x: Array, y: Array) -> Array:
+        return np.asarray(type(self).numpy(x, y))
+
+
+@dataclass(frozen=True)
+class And(Bitwise):
+    onnx = ("And", "BitwiseAnd")
+    how, numpy = "and", np.bitwise_and
+
+
+@dataclass(frozen=True)
+class Or(Bitwise):
+    onnx = ("Or", "BitwiseOr")
+    how, numpy = "or", np.bitwise_or
+
+
+@dataclass(frozen=True)
+class Xor(Bitwise):
+    onnx = ("Xor", "BitwiseXor")
+    how, numpy = "xor", np.bitwise_xor
+
+
+@dataclass(frozen=True)
+class Not(Elementwise):
+    dtypes = INTEGERS | {"bool"}
+    onnx = ("Not", "BitwiseNot")
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        return Unary("not", x[0])
+
+    def reference(self, x: Array) -> Array:
+        return np.invert(x)
+
+
+@dataclass(frozen=True)
+class BitShift(Elementwise):
+    """Shift by y bits; nothing is left when y is the width or more."""
+
+    left: bool = True
+    arity = 2
+    dtypes = INTEGERS
+    onnx = ("BitShift",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        bits = x[0].type.bits
+        moved = x[0] << x[1] if self.left else x[0] >> x[1]
+        return select((x[1] < 0) | (x[1] >= bits) if x[1].type.kind == "i" else x[1] >= bits, 0, moved)
+
+    def reference(self, x: Array, y: Array) -> Array:
+        inside = (y >= 0) & (y < x.dtype.itemsize * 8)
+        by = np.where(inside, y, 0).astype(x.dtype)
+        return np.where(inside, x << by if self.left else x >> by, 0).astype(x.dtype)
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        cls.check(r)
+        return r.add(cls(r.attr("direction") == "LEFT"), *r.inputs)
