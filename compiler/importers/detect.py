@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from compiler.errors import ModelError
 from compiler.importers.archive import open_archive
+from compiler.importers.detect_protobuf import protobuf_kind
 from compiler.importers.formats.base import formats
 
 Kind = Literal[
     "onnx",
+    "onnx-zip",  # with external data
     "torch",  # a pickle in torch.save's zip: a whole model, a state dict or a checkpoint
     "torchscript",
     "pt2",
@@ -24,6 +25,7 @@ Kind = Literal[
     "hdf5",
     "keras",
     "savedmodel",
+    "graphdef",  # a frozen TensorFlow graph
     "safetensors",
     "gguf",
     "numpy",
@@ -31,6 +33,7 @@ Kind = Literal[
     "compressed",
     "text",
     "binary",
+    "folder",
     "empty",
     "damaged",
 ]
@@ -54,6 +57,10 @@ def detect(path: Path) -> Detected:
 
     Raises `ModelError` E0130 for a PyTorch file whose table of contents cannot be trusted.
     """
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return Detected("savedmodel", "a TensorFlow SavedModel")
+        return Detected("folder", "a folder")
     size = path.stat().st_size
     if size == 0:
         return Detected("empty", "an empty file")
@@ -64,11 +71,13 @@ def detect(path: Path) -> Detected:
                 return Detected(kind, detail)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _zip(path)
-        if _is_safetensors(head, size):
+        if (missing := _missing_of_safetensors(head, size)) is not None:
+            if missing > 0:
+                return Detected("damaged", f"a damaged safetensors file: at least {missing} bytes are missing")
             return Detected("safetensors", "a safetensors file: weights without an architecture")
         if _is_text(head):
             return _text(head)
-        return _protobuf(file, size)
+        return Detected(*protobuf_kind(file, size))
 
 
 def require_supported(path: Path, *, name: str | None = None) -> Detected:
@@ -122,10 +131,14 @@ _REFUSALS: dict[Kind, tuple[str, str]] = {
     "gguf": ("E0111", "Language models of this kind do not fit the processors DeepMetal compiles for."),
     "text": ("E0112", "Choose the model file itself; a download may have saved a web page in its place."),
     "zip": ("E0112", "Unpack it and choose the model file inside."),
+    "onnx-zip": ("E0112", "Unpack it and choose the model file inside."),
+    "graph": ("E0112", "Convert the model again."),
     "compressed": ("E0112", "Unpack it and choose the model file inside."),
     "tflite": ("E0113", "TensorFlow Lite models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
     "hdf5": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
     "keras": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
+    "graphdef": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
+    "folder": ("E0112", "Choose the model file inside."),
     "savedmodel": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
     "safetensors": ("E0113", "Weights alone do not say how layers are connected. Load them into the model and export."),
     "damaged": ("E0114", "Export or download the model again."),
@@ -173,7 +186,7 @@ def _by_names(names: set[str]) -> Detected:
         (any_name(r"(.+/)?model\.weights\.h5"), "keras", "a Keras model (.keras)"),
         (any_name(r"(.+/)?saved_model\.pb"), "savedmodel", "a zipped TensorFlow SavedModel"),
         (any_name(r"[^/]+\.npy"), "numpy", "a NumPy .npz file"),
-        (any_name(r".*\.onnx"), "zip", "a zip archive with an ONNX model inside"),
+        (any_name(r"(?i).*\.onnx"), "onnx-zip", "a zip archive with an ONNX model inside"),
     )
     return next((Detected(kind, detail) for holds, kind, detail in rows if holds), Detected("zip", "a zip archive"))
 
@@ -188,6 +201,9 @@ def _names_at_end(path: Path) -> set[str]:
     entries = (tail[m.start() : m.start() + 46 + 512] for m in re.finditer(rb"PK\x01\x02", tail))
     names = {e[46 : 46 + int.from_bytes(e[28:30], "little")].decode("utf-8", "replace") for e in entries}
     return names | ({"?/data.pkl"} if b"/data.pkl" in head else set())
+
+
+_MOST_TABLE = 100 << 20  # bytes of a safetensors file's table, as its own library limits it
 
 
 # -- text ---------------------------------------------------------------------------------------------------------
@@ -206,7 +222,7 @@ def _is_text(head: bytes) -> bool:
 def _text(head: bytes) -> Detected:
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
     lower = start[:200].lower()
-    if re.match(rb'\{\s*"schema"\s*:\s*"deepmetal\.graph/', start):
+    if start.startswith(b"{") and re.search(rb'"schema"\s*:\s*"deepmetal\.graph/', start):
         return Detected("graph", "a graph file of DeepMetal")
     rows = (
         (lower.startswith((b"<!doctype html", b"<html", b"<head")), "a web page"),
@@ -218,66 +234,9 @@ def _text(head: bytes) -> Detected:
     return Detected("text", next((detail for holds, detail in rows if holds), "a text file"))
 
 
-def _is_safetensors(head: bytes, size: int) -> bool:
+def _missing_of_safetensors(head: bytes, size: int) -> int | None:
+    """How many bytes of its table are missing; None: the file is none. It begins with the table's length, then JSON."""
     length = int.from_bytes(head[:8], "little")
-    return 2 <= length <= size - 8 and head[8:9] == b"{" and (head[9:10] in b'"}')
-
-
-# -- protobuf -----------------------------------------------------------------------------------------------------
-
-# ModelProto's fields and their wire types; TensorFlow's SavedModel has only the first two numbers.
-_ONNX_FIELDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
-_MODEL_GRAPH, _MODEL_OPSET = 7, 8
-_MAX_FIELDS = 10_000
-_LAST_FIELD = 99  # later versions of ONNX may add some
-
-
-def _protobuf(file: BinaryIO, size: int) -> Detected:
-    """Walk the outermost fields; ONNX has no signature, but its outline is unmistakable."""
-    fields: set[int] = set()
-    damage = ""
-    try:
-        for number, wire, end in _fields(file, size):
-            if not 1 <= number <= _LAST_FIELD or _ONNX_FIELDS.get(number, wire) != wire:
-                damage = f"an impossible field {number}"
-                break
-            fields.add(number)
-            if end > size:
-                damage = f"it should have at least {end} bytes and has {size}"
-                break
-    except ValueError as error:
-        damage = str(error)
-    if not damage and _MODEL_GRAPH in fields and fields & {1, _MODEL_OPSET}:
-        return Detected("onnx", "an ONNX model")
-    if not damage and fields and fields <= {1, 2}:
-        return Detected("savedmodel", "a TensorFlow SavedModel")
-    if damage and 1 in fields and (fields & {2, _MODEL_GRAPH, _MODEL_OPSET}):
-        return Detected("damaged", f"a damaged ONNX model: {damage}")
-    return Detected("binary", "no model format that is known here")
-
-
-def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
-    """(number, wire type, where it ends) of each outermost field; contents are skipped."""
-    position = 0
-    for _ in range(_MAX_FIELDS):
-        if position >= size:
-            return
-        file.seek(position)
-        window = file.read(20)
-        tag, used = _varint(window, 0)
-        number, wire = tag >> 3, tag & 7
-        value, length = _varint(window, used)
-        if wire not in (0, 2):
-            raise ValueError("a field of an unknown type")
-        position += length + (value if wire == 2 else 0)
-        yield number, wire, position
-    raise ValueError("more parts than any model has")
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for index, byte in enumerate(data[at : at + 10]):
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return value, at + index + 1
-    raise ValueError("a number without end")
+    if not 2 <= length <= _MOST_TABLE or head[8:9] != b"{" or head[9:10] not in (b'"', b"}", b" "):
+        return None
+    return max(0, length + 8 - size)

@@ -14,11 +14,12 @@ from pathlib import Path
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto
 
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph, Value
 from compiler.graph.types import DTYPES, Array, TensorType
+from compiler.importers.external_data import external_tensors
 from compiler.importers.free_dims import Declared, question, settle
 from compiler.importers.onnx_draft import Draft, check_size, tensor_array
 from compiler.importers.onnx_functions import STANDARD
@@ -32,23 +33,29 @@ _MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overf
 
 
 def read(path: Path) -> ModelProto:
-    """Parse the file; E0103 when it is no ONNX model. External data is refused: the upload is one file."""
+    """Parse the file; E0103 when it is no ONNX model. External data is refused: it comes in a zip, or not at all."""
+    model = parse(path.read_bytes())
+    for tensor in external_tensors(model):
+        raise ModelError(
+            "E0105",
+            "weights lie in a second file beside the model",
+            where=f"tensor {tensor.name!r}",
+            help="put the model and its data file into one zip and give that; or save it with its weights inside: "
+            "onnx.save(model, path, save_as_external_data=False)",
+        )
+    return model
+
+
+def parse(content: bytes) -> ModelProto:
+    """The model in these bytes, external data unresolved."""
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, RecursionError) as error:
         raise ModelError(
             "E0103", "the file is not a readable ONNX model", help="export the model again; the file may be truncated"
         ) from error
     if not model.graph.node and not model.graph.output:
         raise ModelError("E0103", "the file holds no graph", help="export the model again; the file may be truncated")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise ModelError(
-                "E0105",
-                "weights lie in a second file beside the model",
-                where=f"initializer {tensor.name!r}",
-                help="save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
-            )
     return model
 
 

@@ -9,7 +9,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -17,7 +17,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from compiler.errors import ModelError
-from compiler.importers.detect import Kind, detect, require_supported
+from compiler.importers.detect import _REFUSALS, Kind, detect, require_supported
+from compiler.importers.formats.base import formats
 
 
 def onnx_model() -> bytes:
@@ -34,6 +35,12 @@ def zip_of(**members: bytes) -> bytes:
         for name, data in members.items():
             archive.writestr(name.replace("__", "/"), data)
     return out.getvalue()
+
+
+def graph_def() -> bytes:
+    """Two nodes and a version, as TensorFlow writes them."""
+    nodes = [b"\x0a\x01x\x12\x0bPlaceholder", b"\x0a\x01y\x12\x04Relu\x1a\x01x"]
+    return b"".join(b"\x0a" + bytes((len(n),)) + n for n in nodes) + b"\x22\x03\x08\xa4\x0e"
 
 
 def npy() -> bytes:
@@ -58,7 +65,18 @@ FILES: dict[str, tuple[Kind, str, Callable[[], bytes]]] = {
     "keras": ("keras", "a Keras model", lambda: zip_of(**{"config.json": b"{}", "model.weights.h5": b"x"})),
     "saved model": ("savedmodel", "SavedModel", lambda: zip_of(m__saved_model_pb=b"")),
     "zip": ("zip", "a zip archive", lambda: zip_of(readme=b"x")),
-    "zipped onnx": ("zip", "ONNX model inside", lambda: zip_of(**{"model.onnx": onnx_model()})),
+    "zipped onnx": ("onnx-zip", "ONNX model inside", lambda: zip_of(**{"m/model.onnx": onnx_model(), "m/w": b"x"})),
+    "graph": ("graph", "a graph file", lambda: b'{\n "schema": "deepmetal.graph/1"}'),
+    "graph, edited": ("graph", "a graph file", lambda: b'{"name": "a", "schema" : "deepmetal.graph/9"}'),
+    "zipped graph": ("graph", "a zipped graph file", lambda: zip_of(**{"m.graph.json": b"{}", "m.weights.bin": b""})),
+    "safetensors": ("safetensors", "weights without", lambda: (40).to_bytes(8, "little") + b'{"a"' + b" " * 40),
+    "safetensors cut short": (
+        "damaged",
+        "12 bytes are missing",
+        lambda: (40).to_bytes(8, "little") + b'{"a"' + b" " * 24,
+    ),
+    "frozen graph": ("graphdef", "a frozen TensorFlow graph", lambda: graph_def()),
+    "frozen graph cut short": ("binary", "no model format", lambda: graph_def()[:-3]),
     "noise": ("binary", "no model format", lambda: np.random.default_rng(1).bytes(5000)),
 }
 FILES["saved model"] = ("savedmodel", "SavedModel", lambda: zip_of(**{"m/saved_model.pb": b""}))
@@ -75,7 +93,7 @@ def test_by_content(name: str, suffix: str, tmp_path: Path) -> None:
     assert detail in found.detail
 
 
-@pytest.mark.parametrize("name", [name for name, (kind, _, _) in FILES.items() if kind != "onnx"])
+@pytest.mark.parametrize("name", [name for name, (kind, _, _) in FILES.items() if kind not in formats()])
 def test_a_refusal_says_what_it_is_and_what_to_do(name: str, tmp_path: Path) -> None:
     path = tmp_path / "0a1b2c"
     path.write_bytes(FILES[name][2]())
@@ -85,8 +103,20 @@ def test_a_refusal_says_what_it_is_and_what_to_do(name: str, tmp_path: Path) -> 
     assert error.code.startswith("E011") or error.code == "E0123"
     assert error.where == "my model.onnx"
     assert FILES[name][1] in error.facts["looks like"]
-    assert "ONNX" in error.facts["expected"]
+    assert all(f.title in error.facts["expected"] for f in formats().values()), "every format is expected"
     assert error.help
+
+
+def test_every_kind_is_a_format_or_refused() -> None:
+    refused = set(_REFUSALS)
+    assert set(formats()) | refused == set(get_args(Kind))
+    assert all(f.title and f.kind == kind for kind, f in formats().items())
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert detect(tmp_path).kind == "folder"
+    (tmp_path / "saved_model.pb").write_bytes(b"x")
+    assert detect(tmp_path).kind == "savedmodel"
 
 
 def test_the_models_of_the_benchmark(shared: Path) -> None:
