@@ -15,7 +15,7 @@ import onnx
 
 from compiler.graph.types import DTYPES, Array, TensorType
 from compiler.loop import storage
-from compiler.loop.nodes import F32, F64, Bitcast, Cast, Expr, maximum, minimum
+from compiler.loop.nodes import F32, F64, I32, Bitcast, Cast, Expr
 from compiler.ops.base import Op, Reader, expect
 from compiler.ops.elementwise import Elementwise
 
@@ -32,6 +32,7 @@ class Convert(Elementwise):
 
     to: str = "float32"
     saturate: bool = True
+    round_mode: str = "up"  # to powers of two, which float8_e8m0fnu is
     dtypes = ALL
     onnx = ("Cast", "CastLike")
 
@@ -42,13 +43,14 @@ class Convert(Elementwise):
         kind = storage.compute_type(self.to)
         if x[0].type == F64 and kind == F32 and not storage.is_plain(self.to):
             return self._limited(storage.narrowed(k, x[0]))
+        if self.to in storage.NARROW and x[0].type.is_float:  # the whole number's low bits
+            return Cast(Cast(x[0], I32), kind)
         value = x[0] if x[0].type == kind else Cast(x[0], kind)
-        if self.to in storage.NARROW and x[0].type.is_float:
-            low, high = limits(self.to)
-            value = minimum(maximum(value, low), high)
         return self._limited(value)
 
     def _limited(self, value: Expr) -> Expr:
+        if self.to == storage.POWER:
+            return storage.power_of_two(value, self.round_mode, self.saturate)
         eight = self.to.startswith("float8")
         return storage.saturated(self.to, value) if eight and self.saturate else value
 
@@ -57,11 +59,13 @@ class Convert(Elementwise):
         if storage.is_plain(self.to):
             return converted(x, self.to)
         if self.to in storage.NARROW:
-            if x.dtype.kind == "f":
-                low, high = limits(self.to)
-                x = np.clip(converted(x, "int64"), low, high)
-            return x.astype(np.dtype(self.to))
+            kind, bits = storage.NARROW[self.to]
+            whole = converted(x, "int32" if x.dtype.kind == "f" else "int64").astype(np.int64) & ((1 << bits) - 1)
+            signed = np.where((whole >> (bits - 1)) & (kind.kind == "i"), whole - (1 << bits), whole)
+            return signed.astype(np.dtype(self.to))
         wide = x.astype(np.float64)
+        if self.to == storage.POWER:
+            return _powers(x.astype(np.float32), self.round_mode, self.saturate)
         small = wide.astype(np.dtype(self.to))
         if self.to.startswith("float8") and self.saturate:
             top = np.float64(_largest(self.to))
@@ -74,8 +78,8 @@ class Convert(Elementwise):
         if r.op_type == "CastLike":
             to = r.type(1).dtype
         else:
-            to = _dtype(r, r.attr("to"))
-        return r.add(cls(to, bool(r.attr("saturate", 1))), r.inputs[0])
+            to = dtype_named(r, r.attr("to"))
+        return r.add(cls(to, bool(r.attr("saturate", 1)), r.attr("round_mode", "up")), r.inputs[0])
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class BitCast(Op):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        return r.add(cls(_dtype(r, r.attr("to"))), r.inputs[0])
+        return r.add(cls(dtype_named(r, r.attr("to"))), r.inputs[0])
 
 
 def converted(x: Array, to: str) -> Array:
@@ -114,7 +118,7 @@ def converted(x: Array, to: str) -> Array:
     return x.astype(to)
 
 
-def _dtype(r: Reader, number: object) -> str:
+def dtype_named(r: Reader, number: object) -> str:
     if isinstance(number, str):  # before opset 6
         number = onnx.TensorProto.DataType.Value(number)
     try:
@@ -130,6 +134,21 @@ def limits(dtype: str) -> tuple[int, int]:
     """The smallest and the largest number of an integer type."""
     kind, bits = storage.NARROW.get(dtype, (storage.compute_type(dtype), storage.compute_type(dtype).bits))
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.kind == "i" else (0, (1 << bits) - 1)
+
+
+def _powers(x: Array, mode: str, saturate: bool) -> Array:
+    """float8_e8m0fnu: the power of two that the mode chooses."""
+    with np.errstate(all="ignore"):
+        fraction, exponent = np.frexp(x.astype(np.float64))  # x = fraction * 2**exponent, 1/2 <= fraction < 1
+        code = exponent + 126
+        match mode:
+            case "up":
+                code = code + (fraction > 0.5)
+            case "nearest":
+                code = code + ((fraction > 0.75) | ((fraction == 0.75) & (code > 0)))
+    low, high = (x < 2.0**-127), code > 254
+    code = np.where(low, 0 if saturate else 255, np.where(high | np.isinf(x), 254 if saturate else 255, code))
+    return np.where(np.isnan(x) | (x < 0), 255, code).astype(np.uint8).view(np.dtype(storage.POWER))
 
 
 def _largest(dtype: str) -> float:
