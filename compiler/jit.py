@@ -20,6 +20,7 @@ from compiler.emit.llvm import module_text
 from compiler.emit.llvm_operations import SQRT
 from compiler.errors import CompilerBug
 from compiler.graph.types import Array
+from compiler.loop.storage import memory_type
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
 from compiler.toolchain.llvm_child import optimize
@@ -77,8 +78,9 @@ def tensor(arena: NDArray[np.uint8], slot: Slot) -> NDArray[Any]:
     dtype = np.dtype(slot.dtype)
     if not slot.size:
         return np.empty(slot.shape, dtype)
-    flat = arena[slot.offset : slot.offset + slot.size].view(dtype)
-    return np.lib.stride_tricks.as_strided(flat, slot.shape, tuple(s * dtype.itemsize for s in slot.strides))
+    flat = arena[slot.offset : slot.offset + slot.size].view(memory_type(slot.dtype).numpy)
+    bits = np.lib.stride_tricks.as_strided(flat, slot.shape, tuple(s * dtype.itemsize for s in slot.strides))
+    return bits.view(dtype)  # numpy's stride tricks do not know the small types
 
 
 def _parsed(text: str) -> llvm.ModuleRef:

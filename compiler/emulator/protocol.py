@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from compiler.program import Program, Slot
+    from compiler.loop.storage import memory_type
+from compiler.program import Program, Slot
 
 Array = NDArray[np.generic]
 
@@ -187,7 +188,7 @@ def _signed(word: int) -> int:
 def to_slot(slot: Slot, array: Array) -> bytes:
     """The bytes of a tensor as they lie in its slot; bytes between elements are 0."""
     memory = np.zeros(slot.size, np.uint8)
-    _elements(slot, memory)[...] = np.asarray(array, slot.dtype).reshape(slot.shape)
+    _elements(slot, memory)[...] = np.asarray(array, np.dtype(slot.dtype)).reshape(slot.shape)
     return memory.tobytes()
 
 
@@ -198,18 +199,18 @@ def from_slot(slot: Slot, data: bytes) -> Array:
 
 def in_memory_order(slot: Slot, array: Array) -> Array:
     """The elements of a tensor one after another, as they lie in the slot and as the generated API takes them."""
-    flat: Array = np.frombuffer(to_slot(slot, array), slot.dtype)[: array.size]
+    flat: Array = np.frombuffer(to_slot(slot, array), np.dtype(slot.dtype))[: array.size]
     return flat
 
 
 def _elements(slot: Slot, memory: NDArray[np.uint8]) -> Array:
     """A view of a slot's bytes as the tensor."""
     dtype = np.dtype(slot.dtype)
-    usable = memory[: slot.size // dtype.itemsize * dtype.itemsize].view(dtype)
+    usable = memory[: slot.size // dtype.itemsize * dtype.itemsize].view(memory_type(slot.dtype).numpy)
     reach = 1 + sum((extent - 1) * stride for extent, stride in zip(slot.shape, slot.strides, strict=True))
     if 0 in slot.shape:
         return np.zeros(slot.shape, dtype)
     if reach > usable.size:
         raise ValueError(f"slot {slot.name}: its strides reach {reach} elements, its bytes hold {usable.size}")
     steps = tuple(stride * dtype.itemsize for stride in slot.strides)
-    return np.lib.stride_tricks.as_strided(usable, slot.shape, steps)
+    return np.lib.stride_tricks.as_strided(usable, slot.shape, steps).view(dtype)

@@ -156,10 +156,10 @@ def _decoder(dtype: str) -> Function:
 @cache
 def _encoder(dtype: str, saturate: bool = False) -> Function:
     """Round to nearest, ties to even. What is too large becomes infinity, or NaN where there is none; with `saturate`
-    the largest number. float4 has neither infinity nor NaN: it always saturates, and NaN becomes the largest number.
+    the largest number. float4 has neither infinity nor NaN: it always saturates, and NaN becomes -0.
     """
     if dtype == POWER:
-        return _power_encoder(saturate)
+        return _power_encoder()
     f, memory = SMALL[dtype], memory_type(dtype)
     has_nan = f.infinities or f.nan_is_all_ones or f.negative_zero_is_nan
     k = Kernel()
@@ -198,7 +198,7 @@ def _encoder(dtype: str, saturate: bool = False) -> Function:
     else:
         with_sign = k.let("z", code | sign)
         quiet = (codes - (1 << f.mantissa) + 1) | (1 << (f.mantissa - 1)) if f.infinities else codes
-        missing = sign | quiet if f.infinities or f.nan_is_all_ones else const(codes, U32)
+        missing = sign | quiet if has_nan else const(1 << (f.bits - 1), U32)
     result = select(Compare("ne", x, x), missing, with_sign)
     name = f"to_{dtype}" + ("_saturated" if saturate else "")
     return Function(name, (), (x,), k.body(), Cast(result, memory), (f"the nearest {dtype}, ties to even",))
@@ -233,20 +233,24 @@ def _power_decoder() -> Function:
 
 
 @cache
-def _power_encoder(saturate: bool) -> Function:
-    """The nearest power of two, ties to the even code; zero, negative numbers and NaN have none but NaN's code."""
+def _power_encoder(mode: str = "nearest", saturate: bool = True) -> Function:
+    """The power of two above, below or nearest to x (ties go up). Negative numbers and NaN have none but NaN's code;
+    what is too small or too large saturates, or becomes NaN."""
     k = Kernel()
     k.reserve("x")
     x = Var("x", F32)
-    bits = k.let("b", Bitcast(x, U32))
-    small = k.let("s", x < 2.0**-126)  # subnormal in float32
-    lifted = k.let("l", Bitcast(x * 4.0, U32))
-    used = k.let("u", select(small, lifted, bits))
-    exponent = k.let("e", Cast(used >> 23, I32, exact=True) - select(small, 2, 0, like=I32))
-    part = k.let("p", used & 0x7FFFFF)
-    up = (part > 0x400000) | (part.eq(0x400000) & (exponent & 1).ne(0))
-    code = k.let("k", exponent + Cast(up, I32))
-    top = 254 if saturate else 255
-    code = k.let("r", select(code < 0, 0, select(code > 254, top, code, like=I32), like=I32))
-    result = select(x > 0.0, code, 255, like=I32)
-    return Function(f"to_{POWER}" + ("_saturated" if saturate else ""), (), (x,), k.body(), Cast(result, U8), ())
+    tiny = k.let("s", x < 2.0**-126)  # subnormal in float32
+    bits = k.let("b", Bitcast(select(tiny, x * 4.0, x), U32))
+    part = k.let("p", bits & 0x7FFFFF)
+    exponent = Cast(bits >> 23, I32, exact=True) - select(tiny, 2, 0, like=I32)
+    carry = {"up": part > 0, "nearest": part >= 0x400000, "down": part > 0x7FFFFF}[mode]
+    code = k.let("k", exponent + Cast(carry, I32))
+    least, most = (0, 254) if saturate else (255, 255)
+    code = k.let("r", select(x < 2.0**-127, least, select(code > 254, most, code, like=I32), like=I32))
+    result = select(x >= 0.0, code, 255, like=I32)
+    return Function(f"to_{POWER}_{mode}{'_saturated' if saturate else ''}", (), (x,), k.body(), Cast(result, U8), ())
+
+
+def power_of_two(value: Expr, mode: str, saturate: bool) -> Expr:
+    """The float8_e8m0fnu that a rounding mode of ONNX's Cast chooses."""
+    return decode(POWER, Invoke(_power_encoder(mode, saturate), (value,)))

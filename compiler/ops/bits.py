@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from compiler.graph.types import INTEGERS, Array
-from compiler.loop.nodes import Binary, BinaryOp, Expr, Unary, select
+from compiler.loop.nodes import Binary, BinaryOp, Expr, Operand, Unary, select
 from compiler.ops.base import Reader
 from compiler.ops.elementwise import Elementwise
 
@@ -65,7 +65,7 @@ class Not(Elementwise):
 
 @dataclass(frozen=True)
 class BitShift(Elementwise):
-    """Shift by y bits; nothing is left when y is the width or more."""
+    """Shift by y bits, to the right with the sign. When y is negative or the width or more, only the sign is left."""
 
     left: bool = True
     arity = 2
@@ -73,14 +73,20 @@ class BitShift(Elementwise):
     onnx = ("BitShift",)
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        bits = x[0].type.bits
-        moved = x[0] << x[1] if self.left else x[0] >> x[1]
-        return select((x[1] < 0) | (x[1] >= bits) if x[1].type.kind == "i" else x[1] >= bits, 0, moved)
+        value, by = x
+        bits = value.type.bits
+        outside = (by < 0) | (by >= bits) if by.type.kind == "i" else by >= bits
+        if self.left:
+            return select(outside, 0, value << by)
+        gone: Operand = value >> (bits - 1) if value.type.kind == "i" else 0
+        return select(outside, gone, value >> by)
 
     def reference(self, x: Array, y: Array) -> Array:
-        inside = (y >= 0) & (y < x.dtype.itemsize * 8)
+        bits = x.dtype.itemsize * 8
+        inside = (y >= 0) & (y < bits)
         by = np.where(inside, y, 0).astype(x.dtype)
-        return np.where(inside, x << by if self.left else x >> by, 0).astype(x.dtype)
+        gone = np.where(x < 0, -1, 0) if not self.left else 0
+        return np.where(inside, x << by if self.left else x >> by, gone).astype(x.dtype)
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
