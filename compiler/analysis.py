@@ -20,7 +20,7 @@ from compiler.ops.dense import Dense, MatMul
 from compiler.ops.elementwise import Elementwise, Map
 from compiler.ops.index_map import Concat, Pad, Slice
 from compiler.ops.normalize import BatchNorm
-from compiler.ops.pool import Pool
+from compiler.ops.pool_window import Pool
 from compiler.ops.reduce import Reduce
 from compiler.ops.shaping import Identity, Reshape
 from compiler.ops.softmax import Softmax

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compiler.graph.types import Array, Shape, TensorType
-from compiler.loop.nodes import F32, Expr, const
+from compiler.graph.types import FLOATS, Array, Shape, TensorType
+from compiler.loop.nodes import Expr, const
 from compiler.ops.base import Op, Reader, aligned, expect
 from compiler.ops.elementwise import Map
+from compiler.ops.numbers import require, rounded, wide
 from compiler.ops.window import inside, output_sizes, resolve_padding
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Conv(Op):
     groups: int = 1
     tail: Map | None = None
     onnx = ("Conv",)
+    dtypes = FLOATS
     layout_rule = "channels_last"
 
     @property
@@ -51,7 +53,8 @@ class Conv(Op):
 
     def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
         n = self.spatial
-        expect(x.rank == n + 2 and w.rank == n + 2, "E0301", f"Conv of {x} with weights {w}")
+        fits = x.rank == n + 2 and w.rank == n + 2 and x.dtype == w.dtype
+        expect(fits, "E0301", f"Conv of {x} with weights {w}")
         expect(
             x.shape[1] == w.shape[1] * self.groups and w.shape[0] % self.groups == 0,
             "E0301",
@@ -62,13 +65,12 @@ class Conv(Op):
         fits = all(s > 0 for s in sizes)
         expect(fits, "E0306", f"the kernel {w.shape[2:]} is larger than the padded input {x.shape[2:]}")
         y = x.with_shape((x.shape[0], w.shape[0], *sizes))
-        if self.tail is not None:
-            y = y.with_shape(self.tail.infer(y, *more).shape)
-        return y
+        return y if self.tail is None else self.tail.infer(y, *more)
 
     def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
         n, g = self.spatial, self.groups
         padding = [(0, 0), (0, 0), *((self.pads[i], self.pads[n + i]) for i in range(n))]
+        dtype, x, w = str(x.dtype), wide(x), wide(w)
         padded = np.pad(x, padding)
         sizes = self._sizes(x.shape[2:], w.shape[2:])
         y = np.zeros((x.shape[0], g, w.shape[0] // g, *sizes), dtype=x.dtype)
@@ -82,7 +84,8 @@ class Conv(Op):
             y += np.einsum("ngc...,goc->ngo...", window, grouped[tap])
         result = y.reshape(x.shape[0], w.shape[0], *sizes)
         if b is not None:
-            result = result + b.reshape(-1, *[1] * n)
+            result = result + wide(b).reshape(-1, *[1] * n)
+        result = rounded(result, dtype)
         return result if self.tail is None else self.tail.reference(result, *more)
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
@@ -90,7 +93,7 @@ class Conv(Op):
         n = self.spatial
         per_group, out_per_group = w.shape[1], w.shape[0] // self.groups
         with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p, k.loop(y.shape[1], "o") as o:
-            acc = k.sum(const(0.0, F32) if b is None else b[o])
+            acc = k.sum(const(0.0, x.type) if b is None else b[o])
             with k.grid(w.shape[2:], "rst") as q:
                 at = [p[a] * self.strides[a] + q[a] * self.dilations[a] - self.pads[a] for a in range(n)]
                 with inside(k, at, x.shape[2:], self.pads), k.loop(per_group, "c") as c:
@@ -109,8 +112,7 @@ class Conv(Op):
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         x, w = r.type(0), r.type(1)
-        if x.dtype != "float32":
-            raise r.unsupported(f"Conv of {x.dtype} has no kernel", "cast the input to float32")
+        require(r, cls.dtypes)
         n = x.rank - 2
         kernel = w.shape[2:]
         strides = tuple(r.attr("strides") or (1,) * n)

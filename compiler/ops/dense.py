@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compiler.graph.types import Array, TensorType
-from compiler.loop.nodes import F32, const
+from compiler.graph.types import FLOATS, INTEGERS, Array, TensorType
+from compiler.loop.nodes import const
 from compiler.ops.arithmetic import Add, Mul
 from compiler.ops.base import Op, Reader, broadcast, expect
 from compiler.ops.conv import store_tail
 from compiler.ops.elementwise import Map
+from compiler.ops.numbers import require, rounded, wide
 from compiler.ops.shaping import Reshape
 from compiler.ops.transpose import Transpose
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
     from compiler.loop.builder import Kernel, View
+    from compiler.loop.nodes import Expr
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,21 @@ class Dense(Op):
     onnx = ()
 
     def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
-        fits = x.rank >= 1 and x.shape[-1] == w.shape[1]
-        expect(fits, "E0301", f"x is {x}, the weights expect {w.shape[1]} features")
+        fits = x.rank >= 1 and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
+        expect(fits, "E0301", f"x is {x}, the weights expect {w.dtype}[..., {w.shape[1]}]")
         expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} outputs")
         y = x.with_shape((*x.shape[:-1], w.shape[0]))
-        return y if self.tail is None else y.with_shape(self.tail.infer(y, *more).shape)
+        return y if self.tail is None else self.tail.infer(y, *more)
 
     def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
-        y: Array = x @ w.T
-        y = y if b is None else y + b
+        y: Array = wide(x) @ wide(w).T
+        y = rounded(y if b is None else y + wide(b), str(x.dtype))
         return y if self.tail is None else self.tail.reference(y, *more)
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
         with k.grid(y.shape[:-1], "nmpqr") as at, k.loop(y.shape[-1], "o") as o:
-            acc = k.sum(const(0.0, F32) if b is None else b[o])
+            acc = k.sum(const(0, x.type) if b is None else b[o])
             with k.loop(w.shape[1], "i") as i:
                 acc += x[(*at, i)] * w[o, i]
             store_tail(k, self.tail, y, (*at, o), acc.value, more)
@@ -64,24 +66,21 @@ class MatMul(Op):
     """y = a @ b with numpy's rules for batch dimensions; both have rank 2 or more."""
 
     onnx = ("MatMul", "Gemm")
+    dtypes = FLOATS | INTEGERS
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        expect(a.rank >= 2 and b.rank >= 2 and a.shape[-1] == b.shape[-2], "E0301", f"MatMul of {a} and {b}")
+        fits = a.rank >= 2 and b.rank >= 2 and a.shape[-1] == b.shape[-2] and a.dtype == b.dtype
+        expect(fits, "E0301", f"MatMul of {a} and {b}")
         return a.with_shape((*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]))
 
     def reference(self, a: Array, b: Array) -> Array:
-        y: Array = np.matmul(a, b)
-        return y
+        return rounded(np.matmul(wide(a), wide(b)), str(a.dtype))
 
     def lower(self, k: Kernel, a: View, b: View, y: View) -> None:
-        def batch(v: View, at: tuple[Any, ...]) -> tuple[Any, ...]:
-            own = v.shape[:-2]
-            return tuple(0 if n == 1 else i for n, i in zip(own, at[len(at) - len(own) :], strict=True))
-
         with k.grid(y.shape[:-2], "nmpqr") as at, k.grid(y.shape[-2:], "ij") as (i, j):
-            acc = k.sum(const(0.0, F32))
+            acc = k.sum(const(0, a.type))
             with k.loop(a.shape[-1], "l") as step:
-                acc += a[(*batch(a, at), i, step)] * b[(*batch(b, at), step, j)]
+                acc += a[(*batch_index(a, at), i, step)] * b[(*batch_index(b, at), step, j)]
             k.store(y, (*at, i, j), acc.value)
 
     def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
@@ -91,9 +90,14 @@ class MatMul(Op):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        if r.type(0).dtype != "float32" or r.type(1).dtype != "float32":
-            raise r.unsupported(f"{r.op_type} of {r.type(0).dtype} has no kernel", "cast the operands to float32")
+        require(r, cls.dtypes, 0, 1)
         return _gemm(r) if r.op_type == "Gemm" else _matmul(r)
+
+
+def batch_index(v: View, at: Sequence[Expr]) -> tuple[Expr | int, ...]:
+    """Where in the leading axes of a matrix product's operand the matrix lies that belongs to the result's `at`."""
+    own = v.shape[:-2]
+    return tuple(0 if n == 1 else i for n, i in zip(own, at[len(at) - len(own) :], strict=True))
 
 
 def _matmul(r: Reader) -> Value:
@@ -114,7 +118,15 @@ def _matmul(r: Reader) -> Value:
 def _gemm(r: Reader) -> Value:
     """alpha * A' B' + beta * C; with constant B and a bias along the columns it is a Dense."""
     a, b = r.value(0), r.value(1)
-    alpha, beta = np.float32(r.attr("alpha", 1.0)), np.float32(r.attr("beta", 1.0))
+    alpha, beta = r.attr("alpha", 1.0), r.attr("beta", 1.0)
+    dtype = a.type.dtype
+
+    def scaled(array: Array, factor: float) -> Array:
+        return array if factor == 1 else rounded(wide(array) * np.asarray(factor, wide(array).dtype), dtype)
+
+    def factor(value: float, name: str) -> Value:
+        return r.const(np.asarray(value).astype(dtype), name)
+
     if r.attr("transA", 0):
         a = r.add(Transpose((1, 0)), a)
     known = r.known(1)
@@ -122,22 +134,22 @@ def _gemm(r: Reader) -> Value:
     bias = r.known(2) if c is not None else None
     if known is not None:
         w = known if r.attr("transB", 0) else known.T
-        w = w if alpha == 1 else w * alpha
+        w = scaled(w, alpha)
         columns = bias is not None and bias.size in (1, w.shape[0]) and prod(bias.shape[:-1]) == 1
         if c is None or columns:
             folded = None
             if bias is not None:
-                wide = np.broadcast_to(bias.reshape(-1), (w.shape[0],))
-                folded = r.const(wide if beta == 1 else wide * beta, "b")
+                spread = np.broadcast_to(bias.reshape(-1), (w.shape[0],))
+                folded = r.const(scaled(spread, beta), "b")
             return r.add(Dense(), a, r.const(w, "w"), folded)
         y = r.add(Dense(), a, r.const(w, "w"), None)
     else:
         b = r.add(Transpose((1, 0)), b) if r.attr("transB", 0) else b
         y = r.add(MatMul(), a, b)
         if alpha != 1:
-            y = r.add(Mul(), y, r.const(np.asarray(alpha), "alpha"))
+            y = r.add(Mul(), y, factor(alpha, "alpha"))
     if c is not None:
         if beta != 1:
-            c = r.add(Mul(), c, r.const(np.asarray(beta), "beta"))
+            c = r.add(Mul(), c, factor(beta, "beta"))
         y = r.add(Add(), y, c)
     return y

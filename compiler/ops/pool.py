@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from math import inf, prod
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compiler.graph.types import Array, TensorType
-from compiler.loop.nodes import F32, Cast, Const, Expr, const, maximum, minimum, select
-from compiler.ops.base import Op, Reader, expect
+from compiler.graph.types import FLOATS, INTEGERS, Array
+from compiler.loop.nodes import Cast, Const, Expr, const, maximum, minimum, select
+from compiler.loop.storage import compute_type
+from compiler.ops.base import Reader
 from compiler.ops.conv import store_tail
-from compiler.ops.elementwise import Map
-from compiler.ops.window import inside, output_sizes, resolve_padding
+from compiler.ops.max_pool_indices import MaxPoolIndices
+from compiler.ops.numbers import lowest, require, rounded, wide
+from compiler.ops.pool_window import Pool, geometry
+from compiler.ops.window import inside
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -22,72 +24,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pool(Op):
-    """What both pools share: the window's geometry. x is (N, C, spatial...)."""
-
-    kernel: tuple[int, ...] = (1, 1)
-    strides: tuple[int, ...] = (1, 1)
-    pads: tuple[int, ...] = (0, 0, 0, 0)
-    dilations: tuple[int, ...] = (1, 1)
-    ceil: bool = False
-    tail: Map | None = None
-    layout_rule = "channels_last"
-
-    def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return output_sizes(shape[2:], self.kernel, self.strides, self.dilations, self.pads, self.ceil)
-
-    def infer(self, x: TensorType, *more: TensorType) -> TensorType:
-        expect(x.rank == len(self.kernel) + 2, "E0301", f"a pool over {len(self.kernel)} axes of {x}")
-        sizes = self.sizes(x.shape)
-        fits = all(s > 0 for s in sizes)
-        expect(fits, "E0306", f"the window {self.kernel} is larger than the padded input {x.shape[2:]}")
-        y = x.with_shape((*x.shape[:2], *sizes))
-        return y if self.tail is None else y.with_shape(self.tail.infer(y, *more).shape)
-
-    def windows(self, x: Array, empty: float) -> Array:
-        """All windows, stacked along a new first axis; places outside hold `empty`."""
-        n, sizes = len(self.kernel), self.sizes(x.shape)
-        extra = [max(0, self._end(i, sizes[i]) - x.shape[2 + i]) for i in range(n)]
-        padded = np.pad(x, [(0, 0), (0, 0), *((self.pads[i], extra[i]) for i in range(n))], constant_values=empty)
-        parts = []
-        for at in product(*(range(k) for k in self.kernel)):
-            cut = [slice(None), slice(None)]
-            for i in range(n):
-                start = at[i] * self.dilations[i]
-                cut.append(slice(start, start + (sizes[i] - 1) * self.strides[i] + 1, self.strides[i]))
-            parts.append(padded[tuple(cut)])
-        return np.stack(parts)
-
-    def finish(self, y: Array, more: tuple[Array, ...]) -> Array:
-        return y if self.tail is None else self.tail.reference(y, *more)
-
-    def positions(self, p: tuple[Expr, ...], q: tuple[Expr, ...]) -> list[Expr]:
-        return [p[a] * self.strides[a] + q[a] * self.dilations[a] - self.pads[a] for a in range(len(self.kernel))]
-
-    def borders(self, x: View, y: View) -> tuple[int, ...]:
-        """`pads`, with an end pad also where ceil mode lets the last window stick out."""
-        n = len(self.kernel)
-        ends = [int(self._end(a, y.shape[2 + a]) > x.shape[2 + a]) for a in range(n)]
-        return (*self.pads[:n], *ends)
-
-    def _end(self, axis: int, windows: int) -> int:
-        """Where the last of so many windows ends, seen from the input's first element."""
-        return (windows - 1) * self.strides[axis] + (self.kernel[axis] - 1) * self.dilations[axis] + 1 - self.pads[axis]
-
-
-@dataclass(frozen=True)
 class MaxPool(Pool):
     """The largest element of each window; padding does not count."""
 
     onnx = ("MaxPool", "GlobalMaxPool")
+    dtypes = FLOATS | INTEGERS
 
     def reference(self, x: Array, *more: Array) -> Array:
-        return self.finish(self.windows(x, -np.inf).max(axis=0), more)
+        y: Array = self.windows(wide(x), lowest(compute_type(str(x.dtype)))).max(axis=0)
+        return self.finish(y.astype(x.dtype), more)
 
     def lower(self, k: Kernel, x: View, *rest: View) -> None:
         *more, y = rest
         with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p, k.loop(y.shape[1], "c") as c:
-            best = k.cell("best", const(-np.inf, F32))
+            best = k.cell("best", const(lowest(x.type), x.type))
             with k.grid(self.kernel, "rst") as q:
                 at = self.positions(p, q)
                 with inside(k, at, x.shape[2:], self.borders(x, y)):
@@ -97,11 +47,11 @@ class MaxPool(Pool):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        if r.output_count > 1:
-            raise r.unsupported("the Indices output of MaxPool is used", "use the values only")
-        if r.type().dtype != "float32":
-            raise r.unsupported(f"{r.op_type} of {r.type().dtype} has no kernel", "cast the input to float32")
-        return r.add(cls(**_geometry(r)), r.value())
+        require(r, cls.dtypes)
+        if any(r.wanted[1:]):
+            column_major = bool(r.attr("storage_order", 0))
+            return r.add_many(MaxPoolIndices(**geometry(r), column_major=column_major), r.value())
+        return r.add(cls(**geometry(r)), r.value())
 
 
 @dataclass(frozen=True)
@@ -110,6 +60,7 @@ class AveragePool(Pool):
 
     include_pad: bool = False
     onnx = ("AveragePool", "GlobalAveragePool")
+    dtypes = FLOATS
 
     def _counts(self, shape: tuple[int, ...]) -> list[Array]:
         """For each axis, how many places of each window count."""
@@ -128,10 +79,10 @@ class AveragePool(Pool):
         return -self.pads[axis], size + self.pads[len(self.kernel) + axis]
 
     def reference(self, x: Array, *more: Array) -> Array:
-        total = self.windows(x, 0).sum(axis=0, dtype=x.dtype)
+        total = self.windows(wide(x), 0).sum(axis=0)
         for a, count in enumerate(self._counts(x.shape)):
-            total = total / count.reshape([-1 if i == a + 2 else 1 for i in range(x.ndim)]).astype(x.dtype)
-        return self.finish(total, more)
+            total = total / count.reshape([-1 if i == a + 2 else 1 for i in range(x.ndim)]).astype(total.dtype)
+        return self.finish(rounded(total, str(x.dtype)), more)
 
     def lower(self, k: Kernel, x: View, *rest: View) -> None:
         *more, y = rest
@@ -140,14 +91,14 @@ class AveragePool(Pool):
         uniform = all((c == c[0]).all() for c in counts)
         with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p:
             elements = prod(int(c[0]) for c in counts)
-            scale: Expr = const(1.0 / elements if elements else inf, F32)  # nothing but padding: 0 * inf, as 0 / 0
+            scale: Expr = const(1.0 / elements if elements else inf, x.type)  # nothing but padding: 0 * inf, as 0 / 0
             if not uniform:
                 size: Expr = Const(1)
                 for a in range(n):
                     size = size * self._axis_count(p[a], a, *self._counted(a, x.shape[2 + a]))
-                scale = k.let("scale", const(1.0, F32) / Cast(k.let("count", size), F32))
+                scale = k.let("scale", const(1.0, x.type) / Cast(k.let("count", size), x.type))
             with k.loop(y.shape[1], "c") as c:
-                acc = k.sum(const(0.0, F32))
+                acc = k.sum(const(0.0, x.type))
                 with k.grid(self.kernel, "rst") as q:
                     at = self.positions(p, q)
                     with inside(k, at, x.shape[2:], self.borders(x, y)):
@@ -167,28 +118,5 @@ class AveragePool(Pool):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        if r.type().dtype != "float32":
-            raise r.unsupported(f"{r.op_type} of {r.type().dtype} has no kernel", "cast the input to float32")
-        return r.add(cls(**_geometry(r), include_pad=bool(r.attr("count_include_pad", 0))), r.value())
-
-
-class _Geometry(TypedDict):
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[int, ...]
-    dilations: tuple[int, ...]
-    ceil: bool
-
-
-def _geometry(r: Reader) -> _Geometry:
-    """The fields of an ONNX pool."""
-    size = r.type().shape[2:]
-    n = len(size)
-    if r.op_type.startswith("Global"):
-        return {"kernel": size, "strides": (1,) * n, "pads": (0,) * (2 * n), "dilations": (1,) * n, "ceil": False}
-    kernel = tuple(r.attr("kernel_shape"))
-    strides = tuple(r.attr("strides") or (1,) * n)
-    dilations = tuple(r.attr("dilations") or (1,) * n)
-    pads = resolve_padding(r, size, kernel, strides, dilations)
-    ceil = bool(r.attr("ceil_mode", 0))
-    return {"kernel": kernel, "strides": strides, "pads": pads, "dilations": dilations, "ceil": ceil}
+        require(r, cls.dtypes)
+        return r.add(cls(**geometry(r), include_pad=bool(r.attr("count_include_pad", 0))), r.value())

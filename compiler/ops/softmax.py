@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compiler.graph.types import Array, TensorType
+from compiler.graph.types import FLOATS, Array, TensorType
 from compiler.loop import math
-from compiler.loop.nodes import F32, const, maximum
+from compiler.loop.nodes import const, maximum
 from compiler.ops.base import Op, Reader, expect, normal_axis
+from compiler.ops.numbers import require, rounded
 from compiler.ops.shaping import Reshape
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Softmax(Op):
     axis: int = -1
     log: bool = False
     onnx = ("Softmax", "LogSoftmax")
+    dtypes = FLOATS
     layout_rule = "same"
 
     def infer(self, x: TensorType) -> TensorType:
@@ -33,10 +35,11 @@ class Softmax(Op):
         return x.with_shape(x.shape)
 
     def reference(self, x: Array) -> Array:
-        shifted = x.astype(np.float64) - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
+        shifted = x.astype(np.float64)
+        shifted -= shifted.max(axis=self.axis, keepdims=True, initial=-np.inf)
         total = np.exp(shifted).sum(axis=self.axis, keepdims=True)
         y: Array = shifted - np.log(total) if self.log else np.exp(shifted) / total
-        return y.astype(x.dtype)
+        return rounded(y, str(x.dtype))
 
     def lower(self, k: Kernel, x: View, y: View) -> None:
         if y.size == 0:
@@ -50,17 +53,21 @@ class Softmax(Op):
             top = k.cell("top", x[at(0)])
             with k.loop(x.shape[self.axis], "i", start=1) as i:
                 top.set(maximum(k.let("v", x[at(i)]), top.value))
-            total = k.sum(const(0.0, F32), "total")
+            again = self.log or y.storage is not None  # what is stored would be rounded, so exp is computed twice
+            total = k.sum(const(0.0, x.type), "total")
             with k.loop(x.shape[self.axis], "i") as i:
-                if self.log:
+                if again:
                     total += math.exp(x[at(i)] - top.value)
                 else:
                     e = k.let("e", math.exp(x[at(i)] - top.value))
                     k.store(y, at(i), e)
                     total += e
-            scale = k.let("scale", math.log_(total.value) if self.log else const(1.0, F32) / total.value)
+            scale = k.let("scale", math.log_(total.value) if self.log else const(1.0, x.type) / total.value)
             with k.loop(x.shape[self.axis], "i") as i:
-                k.store(y, at(i), (x[at(i)] - top.value) - scale if self.log else y[at(i)] * scale)
+                if self.log:
+                    k.store(y, at(i), (x[at(i)] - top.value) - scale)
+                else:
+                    k.store(y, at(i), (math.exp(x[at(i)] - top.value) if again else y[at(i)]) * scale)
 
     def in_place(self) -> tuple[int, ...]:
         return (0,)
@@ -68,8 +75,7 @@ class Softmax(Op):
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         x, log = r.type(), r.op_type == "LogSoftmax"
-        if x.dtype != "float32":
-            raise r.unsupported(f"{r.op_type} of {x.dtype} has no kernel", "cast the input to float32")
+        require(r, cls.dtypes)
         if r.opset >= 13:
             return r.add(cls(normal_axis(int(r.attr("axis", -1)), x.rank), log), r.inputs[0])
         axis = normal_axis(int(r.attr("axis", 1)), x.rank)  # before opset 13: over all axes from `axis` on

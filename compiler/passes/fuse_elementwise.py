@@ -9,7 +9,7 @@ from compiler.loop.storage import is_plain
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map, Step
-from compiler.ops.pool import Pool
+from compiler.ops.pool_window import Pool
 from compiler.passes.rule import Skip, Swap, merged, rule
 
 _LONGEST = 24  # steps of one fused expression
