@@ -16,7 +16,7 @@ from compiler.graph.types import Array
 
 OPSET = 20
 IR_VERSION = 9
-MAX_STEPS = 500_000
+MAX_STEPS = 200_000
 _HELP = "Export the model without unrolled loops."
 
 

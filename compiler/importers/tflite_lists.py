@@ -1,7 +1,7 @@
-"""A row of a tensor replaced inside a loop, which the converter spells as what is before it, the row, and what is after.
+"""A row of a tensor replaced inside a loop, which the converter spells as the rows before it, the row, and those after.
 
-concat(x[:t], row, x[t+1:]) has parts whose sizes are known only at run time; as a whole it is an update in place. Keras'
-recurrent layers collect their outputs in this way.
+concat(x[:t], row, x[t+1:]) has parts whose sizes are known only at run time; as a whole it is an update in place. Keras
+collects the outputs of recurrent layers in this way.
 """
 
 from __future__ import annotations
