@@ -26,6 +26,7 @@ export type Health = Schemas["Health"]
 export type Sample = Catalog["samples"][number]
 export type Target = Catalog["targets"][number]
 export type Board = Catalog["boards"][number]
+export type Operator = Catalog["operators"][number]
 export type Pack = Catalog["packs"][number]
 
 export type Report = Schemas["Report"]

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import { NotFound, RouteProblem } from "./fallbacks"
 import { Shell } from "./shell"
 import { NewCompilePage } from "@/features/compile/new-compile-page"
-import { groupSearch, historySearch, jobSearch } from "@/lib/search"
+import { groupSearch, historySearch, jobSearch, operatorSearch } from "@/lib/search"
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
 
@@ -29,6 +29,13 @@ const group = createRoute({
   component: lazyRouteComponent(() => import("@/features/group/group-page"), "GroupPage"),
 })
 
+const operators = createRoute({
+  getParentRoute: () => root,
+  path: "/operators",
+  validateSearch: operatorSearch,
+  component: lazyRouteComponent(() => import("@/features/operators/operators-page"), "OperatorsPage"),
+})
+
 const explain = createRoute({
   getParentRoute: () => root,
   path: "/errors/$code",
@@ -36,7 +43,7 @@ const explain = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([newCompile, history, job, group, explain]),
+  routeTree: root.addChildren([newCompile, history, job, group, operators, explain]),
   defaultErrorComponent: RouteProblem,
   defaultPendingComponent: () => <p className="muted">Loading…</p>,
   defaultPreload: "intent",

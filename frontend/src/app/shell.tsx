@@ -28,6 +28,9 @@ export function Shell() {
             <Link to="/jobs" className={classes.link}>
               History
             </Link>
+            <Link to="/operators" className={classes.link}>
+              Operators
+            </Link>
           </nav>
           <ColorSchemeToggle />
         </div>

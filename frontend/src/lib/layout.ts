@@ -89,9 +89,10 @@ function thread(slots: Slot[], from: number, to: number, lanes: boolean): number
 }
 
 function byRank(slots: readonly Slot[]): number[][] {
-  const rows: number[][] = []
-  slots.forEach(({ rank }, slot) => (rows[rank] ??= []).push(slot))
-  return Array.from(rows, (row) => row ?? [])
+  const last = slots.reduce((most, { rank }) => Math.max(most, rank), -1)
+  const rows: number[][] = Array.from({ length: last + 1 }, () => [])
+  slots.forEach(({ rank }, slot) => rows[rank]!.push(slot))
+  return rows
 }
 
 /** Fewer crossings: each row sorted by the mean place of its neighbours, down and up in turn. */

@@ -122,7 +122,7 @@ export function tensorText({ dtype, shape: dimensions }: PictureTensor): string 
 export function tensorFacts(tensor: PictureTensor): string {
   return [
     tensorText(tensor),
-    tensor.layout && `axes in memory ${[...tensor.layout].join(", ")}`,
+    tensor.layout && `axes in memory ${tensor.layout.split("").join(", ")}`,
     tensor.bytes !== null && bytes(tensor.bytes),
   ]
     .filter(Boolean)

@@ -53,6 +53,14 @@ export function groupSearch(raw: Record<string, unknown>): GroupSearch {
   return view ? { view } : {}
 }
 
+export interface OperatorSearch {
+  find?: string
+}
+
+export function operatorSearch(raw: Record<string, unknown>): OperatorSearch {
+  return isText(raw.find) ? { find: raw.find } : {}
+}
+
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= 300
 }

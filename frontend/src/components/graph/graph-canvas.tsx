@@ -123,10 +123,10 @@ function BoxNode({ data: { item, found }, selected }: NodeProps<GraphNode>) {
       data-found={found || undefined}
       data-selected={selected || undefined}
     >
-      <Handle type="target" position={Position.Top} className={classes.handle!} isConnectable={false} />
+      <Handle type="target" position={Position.Top} className={classes.handle} isConnectable={false} />
       <span className={classes.op}>{node ? item.label : `${item.label} ${item.title}`}</span>
       {node && <span className={classes.name}>{item.title}</span>}
-      <Handle type="source" position={Position.Bottom} className={classes.handle!} isConnectable={false} />
+      <Handle type="source" position={Position.Bottom} className={classes.handle} isConnectable={false} />
     </div>
   )
 }

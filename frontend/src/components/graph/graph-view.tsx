@@ -59,7 +59,7 @@ export function GraphView({ pictures, first = "after" }: Props) {
             size="xs"
             value={side}
             onChange={(next) => {
-              setSide(next as Side)
+              setSide(next)
               setSelected(null)
             }}
             data={[
@@ -72,7 +72,7 @@ export function GraphView({ pictures, first = "after" }: Props) {
           aria-label="Show as"
           size="xs"
           value={mode}
-          onChange={(next) => setMode(next as Mode)}
+          onChange={(next) => setMode(next)}
           data={[
             { value: "drawing", label: "Drawing" },
             { value: "table", label: "Table" },
