@@ -27,6 +27,7 @@ from compiler.report import (
     Toolchain,
     Totals,
 )
+from compiler.sandbox import confine
 from compiler.source import Source
 from compiler.targets.base import Target
 from compiler.timing import Timing
@@ -74,6 +75,7 @@ def assemble(
             emulator=measured.emulator if measured else None,
             emulator_version=measured.emulator_version if measured else None,
             counting=measured.counting if measured else None,
+            sandbox=confine.current(),
         ),
         totals=Totals(
             macs=sum(layer.macs for layer in program.layers),

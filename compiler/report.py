@@ -40,7 +40,7 @@ class Toolchain(Part):
     emulator: str | None = None
     emulator_version: str | None = None
     counting: str | None = Field(None, description="how instructions were counted: plugin or timer")
-    sandbox: str | None = None
+    sandbox: str | None = Field(None, description="what confined the compilation; null: nothing did")
 
 
 class FlashTotals(Part):

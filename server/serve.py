@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import signal
 import socket
@@ -22,9 +21,11 @@ from server import logs
 from server.codes import CANNOT_LISTEN, INVALID_SETTING
 from server.main import create_app
 from server.settings import Settings
+from server.trust import is_loopback
 
 SHUTDOWN_SECONDS = 3  # for answers under way; streams are ended at once, their clients come back
 WORKER_SECONDS = 20
+WORKER_REFUSES, REFUSED = 78, 5  # the worker's exit status for "not on this computer", and ours then
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -45,6 +46,8 @@ def serve(args: argparse.Namespace) -> int:
     finally:
         if keeper is not None:
             keeper.stop()
+    if keeper is not None and keeper.refused:
+        return REFUSED
     return 0 if server.started else 1
 
 
@@ -112,13 +115,6 @@ class Server(uvicorn.Server):
         return f"http://{shown}:{self._port}"
 
 
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def stop_on(*signals: signal.Signals) -> None:
     """uvicorn ends well and then raises the signal again: without this the process would die of it, untidily."""
 
@@ -134,6 +130,7 @@ class WorkerKeeper:
     def __init__(self, settings: Settings) -> None:
         self._environment = {**os.environ, **environment(settings)}
         self._stopping = threading.Event()
+        self.refused = False
         self._process = self._start()
         self._thread = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
         self._thread.start()
@@ -148,7 +145,10 @@ class WorkerKeeper:
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
-            self._process.wait()
+            if self._process.wait() == WORKER_REFUSES:
+                self.refused = True
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             if not self._stopping.wait(1.0):
                 self._process = self._start()
 

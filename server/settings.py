@@ -58,6 +58,13 @@ class Settings(BaseSettings):
     max_losses: int = Field(3, ge=1, description="So many workers may die on a job before it fails.")
     job_seconds: float = Field(600.0, gt=0, description="Wall time of one job.")
     job_memory: ByteSize = Field(ByteSize(4 * GIB), description="Address space of each process of a job.")
+    sandbox: Literal["auto", "L1", "L2"] = Field(
+        "auto",
+        description="Level that confines jobs. auto: the highest that this computer gives; else that one or no worker.",
+    )
+    allow_weak_sandbox: bool = Field(
+        False, description="1: other computers may upload even while a worker's sandbox is below L2."
+    )
     max_log_lines: int = Field(2000, ge=0, description="Log lines kept per job.")
     child_module: str = Field("worker.child", description="The module that a job's process runs; tests name their own.")
 

@@ -1,8 +1,8 @@
 """The process that does one job: `python -m worker.child FOLDER EVENTS_FD`.
 
 It reads FOLDER/job.json, writes events as JSON lines to the pipe EVENTS_FD, and leaves FOLDER/result.json. It is two
-processes: a guard, which only waits, and the one that opens the model. When the worker vanishes, the guard reads the
-end of its standard input and kills the whole session, compilers and emulators included.
+processes: a guard, which only waits, and the one that opens the model, confined to FOLDER. When the worker vanishes,
+the guard reads the end of its standard input and kills the whole session, compilers and emulators included.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from server.codes import BUG, CHILD_DIED
-from worker import sandbox, session
+from compiler.sandbox.confine import confine
+from compiler.sandbox.limits import Limits, limit
+from compiler.sandbox.seccomp import NotHere
+from server.codes import BUG, CHILD_DIED, NOT_CONFINED
+from worker import session
 
 Emit = Callable[[dict[str, Any]], None]
 Work = Callable[[dict[str, Any], Path, Emit], dict[str, Any]]
@@ -27,7 +30,8 @@ def main(arguments: list[str], work: Work) -> NoReturn:
     """Guard a forked process that does the work, or be that process."""
     folder, events = Path(arguments[0]), int(arguments[1])
     job = json.loads((folder / "job.json").read_text())
-    sandbox.enter(sandbox.Limits(**job["limits"]))
+    limits = Limits(**job["limits"])
+    limit(limits)
     os.chdir(folder)
     # Only this thread exists and nothing of the compiler is imported yet: the one moment when a fork is cheap and safe.
     pid = os.fork()
@@ -35,7 +39,16 @@ def main(arguments: list[str], work: Work) -> NoReturn:
         os.close(events)
         guard(pid)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os._exit(perform(job, folder, events, work))
+
+    def confined(job: dict[str, Any], folder: Path, emit: Emit) -> dict[str, Any]:
+        try:
+            confine(job["sandbox"], limits, folder)
+        except (NotHere, OSError) as error:
+            traceback.print_exc()
+            return failure("tool", NOT_CONFINED, f"the job could not be confined: {error}", "Restart the worker.")
+        return work(job, folder, emit)
+
+    os._exit(perform(job, folder, events, confined))
 
 
 def guard(pid: int) -> NoReturn:

@@ -42,6 +42,7 @@ log = logging.getLogger("deepmetal.worker")
 ROW_SECONDS = 5.0
 TIDY_SECONDS = 3600.0
 SCHEMA_SECONDS = 60.0
+SANDBOX_LENGTH = 200  # of its column
 
 
 class Consumer:
@@ -52,9 +53,17 @@ class Consumer:
         self.status_fd = status_fd
         self.db = Database(settings)
         self.storage = Storage(settings)
-        self.sandbox = ""
+        self.sandbox = sandbox.find(settings)
         self.fingerprint: Future[str] = ThreadPoolExecutor(1).submit(identity.fingerprint)
-        self.parts = Parts(settings, self.db, self.storage, identity.worker_id(), self.fingerprint, threading.Event())
+        self.parts = Parts(
+            settings,
+            self.db,
+            self.storage,
+            identity.worker_id(),
+            self.fingerprint,
+            threading.Event(),
+            self.sandbox.level,
+        )
         self.pump = Pump(self.parts)
         self.row_at = 0.0
         self.tidy_at = time.monotonic() + 60.0
@@ -63,7 +72,6 @@ class Consumer:
         """Until told to stop."""
         signal.signal(signal.SIGTERM, self.on_early_stop)  # until Celery's own handler takes over
         self.wait_for_schema()
-        self.sandbox = sandbox.probe()
         log.info("worker %s: %d slots, sandbox=%s", self.parts.worker, self.settings.slots, self.sandbox)
         threading.Thread(target=self.sweep_for_ever, name="sweep", daemon=True).start()
         threading.Thread(target=self.follow_lifeline, name="lifeline", daemon=True).start()
@@ -163,7 +171,7 @@ class Consumer:
             id=self.parts.worker,
             host=self.parts.worker.split(":")[0],
             version=VERSION,
-            sandbox=self.sandbox,
+            sandbox=str(self.sandbox)[:SANDBOX_LENGTH],
             fingerprint=identity.resolved(self.fingerprint) or "",
             slots=self.settings.slots,
             busy=self.pump.slots.busy,

@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import Future
 from pathlib import Path
 
-from worker.sandbox import ROOT
+from compiler.sandbox.confine import ROOT
 
 UNKNOWN = ""  # results made without a fingerprint are never used again
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from compiler.inspection import Inspection
 from compiler.report import Report
 from compiler.trace import STAGES
-from server.codes import BAD_RESULT, CHILD_DIED, TOO_SLOW
+from server.codes import BAD_RESULT, CHILD_DIED, TOO_SLOW, USES_TOO_MUCH
 from server.lease import Claim, Outcome
 from server.mebibytes import MIB
 from server.schemas import ErrorPublic, Summary
@@ -127,6 +127,11 @@ def died(code: int, cpu_seconds: int) -> Outcome:
 def too_slow(seconds: float) -> Outcome:
     title = f"the job did not end within {seconds:g} s"
     return failed(TOO_SLOW, title, {}, "Try a smaller model, or raise DEEPMETAL_JOB_SECONDS.")
+
+
+def too_much(excess: str) -> Outcome:
+    title = "the job used more than one job may use"
+    return failed(USES_TOO_MUCH, title, {"excess": excess}, "Try a smaller model, or raise DEEPMETAL_JOB_MEMORY.")
 
 
 def bad_result(error: BadResult) -> Outcome:

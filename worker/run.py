@@ -18,6 +18,8 @@ from obstore.exceptions import BaseError as StoreError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from compiler.sandbox.confine import Level
+from compiler.sandbox.limits import Limits
 from compiler.trace import STAGES
 from server import lease
 from server.codes import STORE_FAILED
@@ -28,11 +30,12 @@ from server.settings import Settings
 from server.storage import MissingBlob, Storage
 from worker import outcome as reading
 from worker.process import Child
-from worker.sandbox import Limits
+from worker.usage import usage
 
 log = logging.getLogger("deepmetal.worker")
 
 TICK_SECONDS = 0.25
+USAGE_SECONDS = 1.0
 BATCH_SECONDS = 0.05  # events within this time share a transaction
 MAX_LINE = 1 << 16
 MAX_STAGE_EVENTS = 1000
@@ -49,6 +52,7 @@ class Parts:
     worker: str
     fingerprint: Future[str]  # of compiler and tools; known soon after the start
     stopping: threading.Event
+    sandbox: Level
 
 
 class Lost(Exception):
@@ -161,6 +165,7 @@ def prepare(claim: Claim, folder: Path, parts: Parts) -> None:
         "vectors": "vectors.npz" if claim.vectors_sha256 else None,
         "options": claim.options,
         "limits": limits.to_json(),
+        "sandbox": parts.sandbox,
     }
     (folder / "job.json").write_text(json.dumps(job))
 
@@ -171,6 +176,7 @@ def follow(claim: Claim, folder: Path, parts: Parts, hold: Hold) -> Outcome | No
     story = Story(settings.max_log_lines)
     deadline = time.monotonic() + settings.job_seconds
     child = Child(settings.child_module, folder)
+    look_at = time.monotonic() + USAGE_SECONDS
     outcome: Outcome | None = None
     code = 0
     try:
@@ -182,6 +188,11 @@ def follow(claim: Claim, folder: Path, parts: Parts, hold: Hold) -> Outcome | No
             if time.monotonic() > deadline:
                 outcome = reading.too_slow(settings.job_seconds)
                 break
+            if time.monotonic() > look_at:
+                look_at = time.monotonic() + USAGE_SECONDS
+                if excess := usage(child.pid, folder).excess(int(settings.job_memory)):
+                    outcome = reading.too_much(excess)
+                    break
         story.feed(child.rest())
     finally:
         code = child.end()

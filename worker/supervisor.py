@@ -21,6 +21,8 @@ from typing import Any
 
 log = logging.getLogger("deepmetal.supervisor")
 
+TOO_WEAK = 78  # exit status: starting it again does not help
+
 SILENT_SECONDS = 20.0  # it reports once a second
 BOOT_SECONDS = 120.0  # until the first report: waiting for the schema, a slow disk
 STOP_SECONDS = 15.0
@@ -105,7 +107,8 @@ class Supervisor:
     def stop(self) -> None:
         self._stopping.set()
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """The exit status: the consumer's, when it says that it cannot work on this computer."""
         pause = SHORTEST_PAUSE
         while not self._stopping.is_set():
             consumer = Consumer.start()
@@ -113,12 +116,15 @@ class Supervisor:
                 reason = self._watch(consumer)
             finally:
                 consumer.stop()
+            if consumer.process.returncode == TOO_WEAK:
+                return TOO_WEAK
             if reason is None:
-                return
+                return 0
             lived = time.monotonic() - consumer.started
             pause = SHORTEST_PAUSE if lived > HEALTHY_SECONDS else min(2 * pause, LONGEST_PAUSE)
             log.warning("starting the worker anew in %.1f s: %s", pause, reason)
             self._stopping.wait(pause)
+        return 0
 
     def _watch(self, consumer: Consumer) -> str | None:
         """Why it has to be started anew; None when we are to stop."""
@@ -149,8 +155,7 @@ def main(*, lifeline: bool = False) -> int:
             supervisor.stop()
 
         threading.Thread(target=follow, name="lifeline", daemon=True).start()
-    supervisor.run()
-    return 0
+    return supervisor.run()
 
 
 if __name__ == "__main__":

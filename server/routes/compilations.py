@@ -52,6 +52,7 @@ from server.jobs import Submission, cancel, remove, submit
 from server.models import ENDED, EventRow, Job, Tag
 from server.schemas import CompilationCreated, CompilationList, CompilationPublic, EventPage, State
 from server.storage import Storage
+from server.trust import TrustedDep
 
 router = APIRouter(prefix="/compilations", tags=["compilations"])
 
@@ -65,6 +66,7 @@ def create_compilation(
     bell: DoorbellDep,
     user: UserDep,
     response: Response,
+    trusted: TrustedDep,
     model: ModelFile = None,
     model_sha256: ModelHash = None,
     sample: SampleName = None,

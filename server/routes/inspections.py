@@ -16,6 +16,7 @@ from server.errors import Problem, invalid
 from server.forms import ModelFile, ModelHash, SampleName, read_options, take_model
 from server.jobs import Submission, submit
 from server.schemas import InspectionCreated, InspectionPublic
+from server.trust import TrustedDep
 
 router = APIRouter(prefix="/inspections", tags=["inspections"])
 
@@ -29,6 +30,7 @@ def create_inspection(
     bell: DoorbellDep,
     user: UserDep,
     response: Response,
+    trusted: TrustedDep,
     model: ModelFile = None,
     model_sha256: ModelHash = None,
     sample: SampleName = None,

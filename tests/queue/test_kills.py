@@ -93,7 +93,8 @@ def freeze(worker: WorkerProcess, settings: Settings) -> None:
 
 def test_a_poison_model_fails_after_three_workers_and_harms_no_other(queue: Queue, settings: Settings) -> None:
     poison = queue.add(wish("poison"))
-    worker = WorkerProcess(settings)
+    # From level L2 on, a job cannot send its worker a signal.
+    worker = WorkerProcess(settings.model_copy(update={"sandbox": "L1"}))
     worker.start()  # its supervisor starts each consumer anew
     try:
         failed = queue.wait_for(poison, "failed", seconds=120)

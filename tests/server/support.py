@@ -71,11 +71,11 @@ def compile_one(client: TestClient, **fields: Any) -> dict[str, Any]:
     return dict(client.get(made["url"]).json())
 
 
-def register_worker(client: TestClient, fingerprint: str) -> None:
+def register_worker(client: TestClient, fingerprint: str, sandbox: str = "L2 landlock+seccomp") -> None:
     with parts(client).db.writing() as session:
         session.merge(
             WorkerRow(
-                id="test", host="here", version="0", sandbox="none", fingerprint=fingerprint, slots=1, busy=0,
+                id="test", host="here", version="0", sandbox=sandbox, fingerprint=fingerprint, slots=1, busy=0,
                 started_at=now(), seen_at=now(),
             )
         )  # fmt: skip

@@ -19,9 +19,8 @@ from server.lease import Claim
 from server.settings import Settings
 from server.storage import Storage
 from tests.support import fake_child
-from tests.support.needs import ROOT
 from tests.support.service import wait_until
-from worker import sandbox, session
+from worker import session
 from worker.outcome import BadResult, clean, died, parse_event, read_outcome, read_report, tail
 from worker.run import Story
 from worker.slots import ANY, INSPECT, Slots
@@ -182,33 +181,6 @@ def test_a_slot_is_kept_for_inspections() -> None:
     assert taken[0] is not None
     slots.give(taken[0])
     assert (slots.busy, slots.free_kinds) == (2, ANY)
-
-
-def test_the_sandbox_proves_its_level() -> None:
-    assert sandbox.probe() == sandbox.PROVEN
-
-
-def test_limits_hold_and_cannot_be_raised() -> None:
-    code = """
-import resource
-from pathlib import Path
-from worker import sandbox
-sandbox.enter(sandbox.Limits(cpu_seconds=5, memory=1 << 29, file_size=1000, open_files=32))
-names = "CPU AS FSIZE NOFILE CORE".split()
-print([resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in names])
-print(Path("/proc/self/status").read_text().split("NoNewPrivs:")[1].split()[0])
-"""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    limits, no_new_privileges = done.stdout.splitlines()
-    assert limits == str([(5, 5), (1 << 29, 1 << 29), (1000, 1000), (32, 32), (0, 0)])
-    assert no_new_privileges == "1"
-
-
-def test_a_job_sees_a_clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DEEPMETAL_DATABASE_URL", "postgresql://secret")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert "secret" not in str(sandbox.environment(tmp_path, os.environ))
 
 
 def test_a_session_is_killed_whole_with_all_its_groups() -> None:
