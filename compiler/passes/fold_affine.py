@@ -72,6 +72,8 @@ def fold_scale_and_shift(g: Graph, node: Node) -> Swap | Skip:
 
 def _batch_norm_affine(g: Graph, node: Node) -> tuple[Array, Array] | Skip:
     assert isinstance(node.op, BatchNorm)
+    if {v.type.dtype for v in node.present} != {"float32"}:
+        return Skip("it is not all float32")
     params = [g.constant(v) for v in node.inputs[1:]]
     if any(p is None for p in params):
         return Skip("a parameter is not a constant")
@@ -96,6 +98,8 @@ def _fold(g: Graph, node: Node, gain: Array, shift: Array) -> Swap | Skip:
     producer = g.producer(x)
     if producer is None or not isinstance(producer.op, (Conv, Dense)):
         return Skip("the input is not produced by a Conv or Dense")
+    if x.type.dtype != "float32":
+        return Skip("weights of other types than float32 would be rounded")
     if isinstance(node.op, BatchNorm) and isinstance(producer.op, Dense) and x.type.rank != 2:
         return Skip("the channels of the BatchNorm are not those of the Dense")
     if producer.op.tail is not None:

@@ -17,7 +17,7 @@ from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.tiles.registers import Registers, pieces, register_files
-from compiler.kernels.tiles.tail import operand, simple_tail
+from compiler.kernels.tiles.tail import all_float32, operand, simple_tail
 from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, maximum, minimum, select
@@ -52,7 +52,7 @@ class Geometry:
         """None for what this kernel does not do."""
         op, x, w, y = node.op, node.value(0).type, node.value(1).type, node.output.type
         assert isinstance(op, Conv)
-        if op.spatial not in (1, 2) or (op.groups != 1) != grouped or x.dtype != "float32":
+        if op.spatial not in (1, 2) or (op.groups != 1) != grouped or not all_float32(node, op.tail):
             return None
         one = op.spatial == 1
         pads = (0, op.pads[0], 0, op.pads[1]) if one else op.pads

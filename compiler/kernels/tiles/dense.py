@@ -10,7 +10,7 @@ from math import prod
 from compiler.graph.graph import Node
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.tiles.registers import register_files
-from compiler.kernels.tiles.tail import neighbours, store_row
+from compiler.kernels.tiles.tail import all_float32, neighbours, store_row
 from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Const, Expr
@@ -18,7 +18,7 @@ from compiler.ops.dense import Dense
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
-    if not isinstance(node.op, Dense) or node.output.type.dtype != "float32":
+    if not isinstance(node.op, Dense) or not all_float32(node, node.op.tail):
         return []
     w = situation.constant(node, 1)
     if w is None:

@@ -12,7 +12,7 @@ from math import prod
 from compiler.graph.graph import Node
 from compiler.kernels.base import Schedule, Situation
 from compiler.kernels.tiles.registers import pieces, register_files, runs
-from compiler.kernels.tiles.tail import neighbours, store_row
+from compiler.kernels.tiles.tail import all_float32, neighbours, store_row
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Expr, const, select
 from compiler.ops.pool import AveragePool, MaxPool
@@ -31,7 +31,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         for out, s, k, d in zip(y.shape[2:], op.strides, op.kernel, op.dilations, strict=True)
     ]
     inside = not any(op.pads) and all(r < n for r, n in zip(reach, x.shape[2:], strict=True))
-    if not inside or x.dtype != "float32" or situation.objective == "size":
+    if not inside or not all_float32(node, op.tail) or situation.objective == "size":
         return []
     elements = y.elements * prod(op.kernel)
     side_by_side = neighbours(node, fixed=1, axis=1) and (x.strides[1] == 1 or x.shape[1] == 1)

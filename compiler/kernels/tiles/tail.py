@@ -12,6 +12,16 @@ from compiler.ops.base import aligned
 from compiler.ops.elementwise import Map
 
 
+def all_float32(node: Node, tail: Map | None) -> bool:
+    """Are all operands, the result and every step of the tail float32? Vectors are not converted on the way."""
+    if {v.type.dtype for v in (*node.present, *node.outputs)} != {"float32"}:
+        return False
+    kinds = ["float32"] * (0 if tail is None else tail.operands)
+    for step in () if tail is None else tail.steps:
+        kinds.append(step.op.result(*(kinds[i] for i in step.args)))
+    return set(kinds) <= {"float32"}
+
+
 def simple_tail(node: Node, fixed: int) -> bool:
     """Do all operands after the first `fixed` lie like the result, or differ along its channels only?"""
     y = node.output.type
