@@ -3,7 +3,7 @@
     archive.py          the zip, checked byte by byte
     torch_pickle.py     the pickle, read without running it
     torch_blueprint.py  the modules in it, as data            (torch_layers.py: the table of stock modules)
-    torch_input.py      the shape of the input
+    torch_input.py      the shapes of the inputs
     torch_build.py      fresh modules from torch's own constructors, filled with the file's tensors
     torch_export.py     torch.export, then ONNX
 
@@ -12,10 +12,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,22 @@ from numpy.typing import NDArray
 
 from compiler.errors import ModelError
 from compiler.importers.archive import Archive, open_archive
-from compiler.importers.torch_blueprint import Layer, blueprint, steps
+from compiler.importers.torch_blueprint import Layer, Stored, blueprint, steps
 from compiler.importers.torch_build import Tensors, build, import_torch
-from compiler.importers.torch_export import OUTPUT, to_onnx
-from compiler.importers.torch_input import INPUT, Misfit, find_input_shape, resolve, run_shapes
-from compiler.importers.torch_layers import Shape
-from compiler.importers.torch_pickle import MAX_PICKLE_BYTES, TensorRef, Unpickled, unpickle
+from compiler.importers.torch_checks import Shape
+from compiler.importers.torch_export import Input, flattened, quick_imports, to_onnx
+from compiler.importers.torch_input import (
+    Misfit,
+    Shapes,
+    find_input_shape,
+    input_names,
+    output_names,
+    reads_indices,
+    resolve,
+    run_shapes,
+)
+from compiler.importers.torch_kind import Template
+from compiler.importers.torch_pickle import MAX_PICKLE_BYTES, Unpickled, unpickle
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +50,20 @@ class TorchModel:
     module: Any  # torch.nn.Module in evaluation mode
     module_text: str
     parameters: int
-    input_shape: Shape
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    @property
+    def input_shapes(self) -> Shapes:
+        return {each.name: each.shape for each in self.inputs}
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The outputs of the PyTorch module, by name."""
         torch = import_torch()
+        given = [torch.from_numpy(np.array(inputs[each.name], each.dtype)) for each in self.inputs]
         with torch.no_grad():
-            y = self.module(torch.from_numpy(np.array(inputs[INPUT], np.float32)))
-        return {OUTPUT: np.asarray(y.numpy(), np.float32)}
+            found = flattened(self.module(*arguments(given, self.inputs)))
+        return {name: np.asarray(y.numpy()) for name, y in zip(self.outputs, found, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -59,10 +73,13 @@ class TorchInspection:
     module_text: str
     operators: Mapping[str, int]  # class name -> how often it runs
     parameters: int
-    shape: Shape | None  # of the input, when known
-    proposal: tuple[int | None, ...] | None  # otherwise
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    indices: bool  # the input is whole numbers
+    shapes: Shapes | None  # of the inputs, when known
+    proposal: Mapping[str, Template]  # otherwise
     reason: str
-    output_shape: Shape | None
+    output_shapes: tuple[Shape, ...]
     macs: int | None
 
 
@@ -76,30 +93,49 @@ class Opened:
     where: str
 
 
-def load_torch(path: Path, shape: tuple[int, ...] | None = None, *, name: str | None = None) -> TorchModel:
-    """Import a whole-model `.pth`. `shape` is needed where the layers leave it open (E0131 proposes one)."""
+def load_torch(path: Path, shapes: Mapping[str, Shape] | None = None, *, name: str | None = None) -> TorchModel:
+    """Import a whole-model `.pth`. `shapes` are needed where the layers leave them open (E0131 proposes some)."""
     opened = open_model(path, name or path.name)
-    with _without_collector():
+    with quick_imports():
         module = build(opened.root, opened.tensors, opened.where)
-        resolved = resolve(opened.root, opened.layers, shape, opened.where)
-        exported = to_onnx(module, resolved, opened.where)
-    return TorchModel(exported, module, opened.root.text(), _parameters(opened.layers), resolved)
+        resolved = resolve(opened.root, opened.layers, shapes or {}, opened.where)
+        dtype = "int64" if reads_indices(opened.layers) else "float32"
+        inputs = tuple(Input(each, shape, dtype) for each, shape in resolved.items())
+        outputs = output_names(opened.layers)
+        exported = to_onnx(module, inputs, outputs, opened.where, arguments)
+    return TorchModel(exported, module, opened.root.text(), _parameters(opened.layers), inputs, outputs)
 
 
-def inspect_torch(path: Path, shape: tuple[int, ...] | None = None, *, name: str | None = None) -> TorchInspection:
-    """A quick look: classes, parameters, and the input shape or a proposal for it."""
-    opened = open_model(path, name or path.name)
-    found = find_input_shape(opened.root, opened.layers, opened.where)
-    known = resolve(opened.root, opened.layers, shape or found.shape, opened.where) if shape or found.shape else None
-    output, macs = _cost(opened.layers, known)
+def arguments(values: list[Any], inputs: tuple[Input, ...]) -> tuple[Any, ...]:
+    """The values as a module takes them: PyTorch wants the two states of an LSTM as a pair."""
+    names = [each.name for each in inputs]
+    if "c_0" in names:
+        x, h, c = values
+        return x, (h, c)
+    return tuple(values)
+
+
+def inspect_torch(path: Path, shapes: Mapping[str, Shape] | None = None, *, name: str | None = None) -> TorchInspection:
+    """A quick look: classes, parameters, and the input shapes or a proposal for them."""
+    return look(open_model(path, name or path.name), shapes or {})
+
+
+def look(opened: Opened, shapes: Mapping[str, Shape]) -> TorchInspection:
+    layers = opened.layers
+    found = find_input_shape(opened.root, layers, opened.where)
+    known = resolve(opened.root, layers, shapes, opened.where) if shapes or found.shapes else None
+    outputs, macs = _cost(layers, known)
     return TorchInspection(
         module_text=opened.root.text(),
-        operators=dict(Counter(layer.kind.name for layer in opened.layers if layer.kind)),
-        parameters=_parameters(opened.layers),
-        shape=known,
-        proposal=None if known else found.proposal,
+        operators=dict(Counter(layer.kind.name for layer in layers if layer.kind)),
+        parameters=_parameters(layers),
+        inputs=input_names(layers, shapes),
+        outputs=output_names(layers),
+        indices=reads_indices(layers),
+        shapes=known,
+        proposal={} if known else found.proposal,
         reason="" if known else found.reason,
-        output_shape=output,
+        output_shapes=outputs,
         macs=macs,
     )
 
@@ -126,43 +162,32 @@ def read_pickle(archive: Archive) -> tuple[Unpickled, str]:
     return unpickle(bytes(archive.read(pickles[0], MAX_PICKLE_BYTES)), archive.where), prefix
 
 
-def open_model(path: Path, where: str) -> Opened:
-    """Everything up to, but without, making PyTorch modules."""
+def open_pickle(path: Path, where: str) -> tuple[Unpickled, Tensors]:
+    """The inert content of the file and its tensors, each of which lies inside the file."""
     archive = open_archive(path, where)
     found, prefix = read_pickle(archive)
     tensors = Tensors(archive, prefix)
     for ref in found.tensors:
         tensors.check(ref)
+    return found, tensors
+
+
+def open_model(path: Path, where: str) -> Opened:
+    """Everything up to, but without, making PyTorch modules."""
+    found, tensors = open_pickle(path, where)
+    return opened_model(found, tensors, path, where)
+
+
+def opened_model(found: Unpickled, tensors: Tensors, path: Path, where: str) -> Opened:
     root = blueprint(found, where)
     layers = steps(root)
-    _check_bytes(layers, path, where)
+    check_bytes(_distinct(layers), path, where)
     return Opened(root, layers, tensors, where)
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Importing PyTorch's exporter makes a million objects that stay; looking for garbage among them costs a second."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _distinct(layers: list[Layer]) -> list[TensorRef]:
-    parameters = {id(t): t for layer in layers for t in layer.parameters.values() if t is not None}
-    return list(parameters.values())
-
-
-def _parameters(layers: list[Layer]) -> int:
-    return sum(ref.elements for ref in _distinct(layers))
-
-
-def _check_bytes(layers: list[Layer], path: Path, where: str) -> None:
+def check_bytes(tensors: list[Stored], path: Path, where: str) -> None:
     """Many views of one storage must not become many times its memory."""
-    wanted = sum(ref.elements * ref.storage.item_bytes for ref in _distinct(layers))
+    wanted = sum(ref.bytes for ref in tensors)
     if wanted > path.stat().st_size:
         raise ModelError(
             code="E0127",
@@ -173,16 +198,26 @@ def _check_bytes(layers: list[Layer], path: Path, where: str) -> None:
         )
 
 
-def _cost(layers: list[Layer], shape: Shape | None) -> tuple[Shape | None, int | None]:
-    if shape is None:
-        return None, None
+def _distinct(layers: list[Layer]) -> list[Stored]:
+    """The parameters, each once however often its layer runs."""
+    found = {id(t): t for top in layers for layer in top.walk() for t in layer.parameters.values() if t is not None}
+    return list(found.values())
+
+
+def _parameters(layers: list[Layer]) -> int:
+    return sum(ref.elements for ref in _distinct(layers))
+
+
+def _cost(layers: list[Layer], shapes: Shapes | None) -> tuple[tuple[Shape, ...], int | None]:
+    if shapes is None:
+        return (), None
     try:
-        outputs = run_shapes(layers, shape)
+        outputs = run_shapes(layers, *shapes.values())
     except Misfit:
-        return None, None
-    macs, x = 0, shape
+        return (), None
+    macs, x = 0, tuple(shapes.values())
     for layer, y in zip(layers, outputs, strict=True):
         if layer.kind is not None:
-            macs += layer.kind.macs(layer.options, x, y)
+            macs += layer.kind.macs(layer.options, *x[: len(layer.kind.inputs)], y[0])
         x = y
     return x, macs

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from compiler.errors import ModelError
-from compiler.importers.torch_layers import KINDS, Kind, Options, Unfit
+from compiler.importers.torch_checks import Unfit
+from compiler.importers.torch_kind import Kind
+from compiler.importers.torch_layers import KINDS, why_refused
 from compiler.importers.torch_pickle import Global, Object, TensorRef, Unpickled, shown
 
 MAX_LAYERS = 2_000
@@ -15,7 +17,19 @@ MAX_DEPTH = 32
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 _STOCK = "torch.nn.modules."
+_CONTAINERS = {f"{_STOCK}container.{name}": name for name in ("Sequential", "ModuleList", "ModuleDict")}
 _LISTED = 12  # findings shown in one error
+
+
+class Stored(Protocol):
+    """A tensor of a file, not read yet."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +38,29 @@ class Layer:
 
     path: str
     cls: Global
-    kind: Kind | None  # None for Sequential, the only container with a forward of its own
-    options: Options
-    parameters: Mapping[str, TensorRef | None]
-    buffers: Mapping[str, TensorRef | None]
+    kind: Kind | None  # None for Sequential, and for the lists inside layers that are made of layers
+    options: dict[str, Any]
+    parameters: Mapping[str, Stored | None]
+    buffers: Mapping[str, Stored | None]
     attributes: Mapping[str, Any]
     children: tuple[tuple[str, Layer], ...] = ()
+
+    def walk(self) -> Iterator[Layer]:
+        """This module and all inside it, each once."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                waiting += (child for _, child in reversed(layer.children))
 
     def title(self) -> str:
         """How PyTorch would print it."""
         if self.kind is None:
             return self.cls.name
-        shown_options = [f"{key}={value}" for key, value in self.options.items()]
+        shown_options = [f"{key}={value}" for key, value in self.kind.call(self.options).items()]
         if self.kind.has_bias:
             shown_options.append(f"bias={self.parameters.get('bias') is not None}")
         return f"{self.kind.name}({', '.join(shown_options)})"
@@ -98,14 +123,14 @@ class _Reader:
 
     where: str
     custom: dict[str, str] = field(default_factory=dict)  # path -> class
-    unsupported: dict[str, str] = field(default_factory=dict)
+    unsupported: dict[str, Global] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
     seen: dict[int, Layer] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
     count: int = 0
 
-    def layer(self, it: Object, path: str, depth: int) -> Layer | None:
-        """The plan of one module, or None when it went to the findings."""
+    def layer(self, it: Object, path: str, depth: int, inside: Kind | None = None) -> Layer | None:
+        """The plan of one module, or None when it went to the findings. `inside`: the stock layer it is a part of."""
         if id(it) in self.seen:
             return self.seen[id(it)]
         self.count += 1
@@ -114,20 +139,37 @@ class _Reader:
         if not it.cls.module.startswith("torch."):
             self.custom[path] = str(it.cls)
             return None
+        container = _CONTAINERS.get(f"{it.cls.module}.{it.cls.name}")
         kind = KINDS.get(it.cls.name) if it.cls.module.startswith(_STOCK) else None
-        if kind is None and (it.cls.module, it.cls.name) != ("torch.nn.modules.container", "Sequential"):
-            self.unsupported[path] = str(it.cls)
+        if kind is None and container is None:
+            self.unsupported[path] = it.cls
             return None
         tables = self._tables(it, path)
         attributes = {key: value for key, value in (it.state or {}).items() if key not in _TABLES}
-        self._check_behaviour(attributes, path)
+        self._check_behaviour(attributes, kind, path)
         self.open.add(id(it))
-        children = self._children(tables["_modules"], kind, path, depth)
+        children = self._children(tables["_modules"], kind or inside, path, depth, kind is not None)
         self.open.discard(id(it))
-        options = {} if kind is None else self._options(kind, attributes, path)
+        if container not in (None, "Sequential") and inside is None:
+            return self._only_child(it, tables["_modules"], children, path)
+        options = {} if kind is None else self._options(kind, attributes, children, path)
         made = Layer(path, it.cls, kind, options, tables["_parameters"], tables["_buffers"], attributes, children)
+        if kind is not None and kind.derive and path not in self.unfit:
+            try:
+                options.update(kind.derive(made))
+            except Unfit as reason:
+                self.unfit[path] = f"{kind.name}: it {reason}"
         self.seen[id(it)] = made
         return made
+
+    def _only_child(
+        self, it: Object, modules: dict[str, Any], children: tuple[tuple[str, Layer], ...], path: str
+    ) -> Layer | None:
+        """A list of layers says nothing about the order in which they run; one layer needs no order."""
+        if len(modules) == 1:
+            return children[0][1] if children else None
+        self.unsupported[path] = it.cls
+        return None
 
     def _tables(self, it: Object, path: str) -> dict[str, dict[str, Any]]:
         state = it.state or {}
@@ -140,39 +182,48 @@ class _Reader:
         return {key: table for key, table in tables.items() if isinstance(table, dict)}
 
     def _children(
-        self, modules: dict[str, Any], kind: Kind | None, path: str, depth: int
+        self, modules: dict[str, Any], kind: Kind | None, path: str, depth: int, own: bool
     ) -> tuple[tuple[str, Layer], ...]:
-        if kind is not None and modules:
+        """`kind`: the stock layer whose part the modules are; `own`: they are attached to it directly."""
+        if kind is not None and own and not set(modules) <= kind.children:
+            odd = ", ".join(sorted(set(modules) - kind.children))
             remedy = "Call torch.nn.utils.parametrize.remove_parametrizations before saving, or export to ONNX."
-            self._refuse("E0129", path, f"a {kind.name} contains other modules: {shown(', '.join(modules))}", remedy)
+            self._refuse("E0129", path, f"a {kind.name} contains other modules: {shown(odd)}", remedy)
         children = []
         for name, child in modules.items():
             inner = f"{path}.{name}" if path else name
+            if child is None and kind is not None:
+                continue  # an inner module that the layer does without
             if not name or "." in name or len(name) > 200 or not name.isprintable():
                 self._refuse("E0128", path, f"a module has the impossible name {shown(name)!r}", "Rename it.")
             if not isinstance(child, Object) or child.called:
                 self._refuse("E0126", inner, "something else than a module stands in its place", "Remove it.")
-            made = self.layer(child, inner, depth + 1)
+            made = self.layer(child, inner, depth + 1, kind)
             if made is not None:
                 children.append((name, made))
         return tuple(children)
 
-    def _check_behaviour(self, attributes: Mapping[str, Any], path: str) -> None:
+    def _check_behaviour(self, attributes: Mapping[str, Any], kind: Kind | None, path: str) -> None:
         """Nothing may be attached to an instance that changes what it computes."""
         for name, value in attributes.items():
             if "hook" in name and isinstance(value, (dict, list, set)) and value:
                 remedy = "Remove the hooks (handle.remove(), torch.nn.utils.remove_weight_norm …) and save again."
                 self._refuse("E0129", path, f"it carries hooks ({shown(name)})", remedy)
+            if name == "activation" and kind is not None and name in kind.arguments and isinstance(value, Global):
+                continue  # a function's name, which is held against a list
             if isinstance(value, (Global, Object)):
                 remedy = "Delete the attribute before saving, or export the model to ONNX."
                 what = value if isinstance(value, Global) else value.cls
                 self._refuse("E0129", path, f"its attribute '{shown(name)}' is code or an object ({what})", remedy)
 
-    def _options(self, kind: Kind, attributes: Mapping[str, Any], path: str) -> dict[str, Any]:
+    def _options(
+        self, kind: Kind, attributes: Mapping[str, Any], children: tuple[tuple[str, Layer], ...], path: str
+    ) -> dict[str, Any]:
         options = {}
+        parts = {name for name, _ in children}
         for name, check in kind.arguments.items():
             if name not in attributes:
-                if name not in kind.added:
+                if name not in kind.added and name not in parts:
                     self._refuse("E0128", path, f"a {kind.name} without '{name}'", "Save the model again.")
                 continue
             try:
@@ -180,6 +231,7 @@ class _Reader:
             except Unfit as reason:
                 value = attributes[name]
                 plain = repr(value) if isinstance(value, (int, float, str, type(None))) else type(value).__name__
+                plain = str(value) if isinstance(value, Global) else plain
                 self.unfit[path] = f"{kind.name}: '{name}' is {shown(plain)}, but {reason}"
         return options
 
@@ -192,18 +244,20 @@ class _Reader:
                 where=self.where,
                 facts=_listed(self.custom),
                 help="A .pth file does not contain the code of its classes, and foreign code is never run. Export the "
-                "model to ONNX (torch.onnx.export(model, example, 'model.onnx', dynamo=True)), or build it from stock "
-                "layers (torch.nn.Sequential) and save that.",
+                "model to ONNX (torch.onnx.export(model, example, 'model.onnx', dynamo=True)) or to .pt2 "
+                "(torch.export.save), or save its state dict (torch.save(model.state_dict(), file)) and describe the "
+                "layers with --architecture.",
             )
         if self.unsupported:
-            classes = sorted({name.rsplit(".", 1)[-1] for name in self.unsupported.values()})
+            classes = sorted({shown(cls.name) for cls in self.unsupported.values()})
+            reasons = {path: f"{cls}: {why_refused(cls.name)}" for path, cls in self.unsupported.items()}
             raise ModelError(
                 code="E0125",
-                title=f"PyTorch layers that cannot be imported: {', '.join(classes)}",
+                title=f"PyTorch layers that cannot be imported: {', '.join(classes[:_LISTED])}",
                 where=self.where,
-                facts=_listed(self.unsupported),
-                help="Export the model to ONNX (torch.onnx.export(model, example, 'model.onnx', dynamo=True)). "
-                f"Imported directly: Sequential, {', '.join(sorted(KINDS))}.",
+                facts=_listed(reasons),
+                help="Export the model to ONNX (torch.onnx.export(model, example, 'model.onnx', dynamo=True)), or save "
+                "its state dict and describe the layers (--architecture).",
             )
         if self.unfit:
             raise ModelError(

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import ModelError, ToolError
 from compiler.importers.archive import Archive
-from compiler.importers.torch_blueprint import Layer
-from compiler.importers.torch_pickle import TensorRef, shown
+from compiler.importers.torch_attention import ACTIVATIONS
+from compiler.importers.torch_blueprint import Layer, Stored
+from compiler.importers.torch_pickle import Global, TensorRef, shown
 
-_DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+# How the elements of each storage lie in the file. Numbers that are not float32 become it: exactly from the shorter
+# ones, rounded from double, which is what a float32 compilation of the model means.
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype("<u2"),  # the upper half of a float32
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
 
 # Attributes that say nothing about what the module computes in evaluation mode.
 _WITHOUT_MEANING = frozenset(
@@ -41,28 +56,56 @@ class Tensors:
         storage = ref.storage
         dtype = _DTYPES.get(storage.kind)
         if dtype is None:
-            kind = storage.kind.removesuffix("Storage").lower()
-            raise ModelError(
-                code="E0127",
-                title=f"The weights are {kind} numbers; float is needed",
-                where=self._archive.where,
-                help="Convert before saving: model.float().",
-            )
+            raise wrong_numbers(storage.kind.removesuffix("Storage").lower(), self._archive.where)
         self.check(ref)
         if storage.key not in self._storages:
             self._storages[storage.key] = self._archive.read(f"{self._prefix}data/{storage.key}")
         flat: NDArray[Any] = np.frombuffer(self._storages[storage.key], dtype)[ref.offset :]
         view = np.lib.stride_tricks.as_strided(flat, ref.shape, [s * dtype.itemsize for s in ref.strides])
-        return np.ascontiguousarray(view)
+        return as_float32(np.ascontiguousarray(view), storage.kind == "BFloat16Storage", self._archive.where)
 
 
-def build(root: Layer, tensors: Tensors, where: str) -> Any:
+def wrong_numbers(kind: str, where: str) -> ModelError:
+    return ModelError(
+        code="E0127",
+        title=f"The weights are {kind} numbers; float is needed",
+        where=where,
+        help="Convert before saving: model.float().",
+    )
+
+
+def as_float32(array: NDArray[Any], bfloat16: bool, where: str) -> NDArray[Any]:
+    """Any kind of float as float32, other numbers as they are."""
+    if bfloat16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if array.dtype.kind != "f" or array.dtype.itemsize == 4:
+        return array
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32)
+    if array.dtype.itemsize > 4 and np.any(np.isinf(narrow) & np.isfinite(array)):
+        raise ModelError(
+            code="E0127",
+            title="A weight is too large for float32",
+            where=where,
+            facts={"largest": f"{np.abs(array[np.isfinite(array)]).max():.4g}"},
+            help="Scale the model's weights down, or clamp them, before saving.",
+        )
+    return narrow
+
+
+class Store(Protocol):
+    """Where the tensors of a file come from."""
+
+    def array(self, ref: Any) -> NDArray[Any]: ...
+
+
+def build(root: Layer, tensors: Store, where: str) -> Any:
     """The module in evaluation mode, built by torch's own constructors; a module that the file shares is shared."""
     torch = import_torch()
     made: dict[int, Any] = {}
     arrays: dict[int, Any] = {}
 
-    def tensor(ref: TensorRef) -> Any:
+    def tensor(ref: Stored) -> Any:
         if id(ref) not in arrays:
             arrays[id(ref)] = torch.from_numpy(tensors.array(ref))
         return arrays[id(ref)]
@@ -70,15 +113,13 @@ def build(root: Layer, tensors: Tensors, where: str) -> Any:
     def module(layer: Layer) -> Any:
         if id(layer) in made:
             return made[id(layer)]
-        if layer.kind is None:
-            fresh = torch.nn.Sequential()
-            for name, child in layer.children:
-                fresh.add_module(name, module(child))
-        else:
-            fresh = _construct(torch, layer, where)
-        _compare(fresh, layer, where)
-        _fill(torch, fresh._parameters, layer.parameters, tensor, layer, where)
-        _fill(torch, fresh._buffers, layer.buffers, tensor, layer, where)
+        inner = {name: module(child) for name, child in layer.children}
+        fresh = _container(torch, layer, inner) if layer.kind is None else _construct(torch, layer, inner, where)
+        _compare(torch, fresh, layer, where)
+        if layer.kind is not None:
+            _adopt(fresh, inner, layer, where)
+        _fill(torch, fresh, "_parameters", layer.parameters, tensor, layer, where)
+        _fill(torch, fresh, "_buffers", layer.buffers, tensor, layer, where)
         made[id(layer)] = fresh
         return fresh
 
@@ -98,21 +139,54 @@ def import_torch() -> Any:
     return torch
 
 
-def _construct(torch: Any, layer: Layer, where: str) -> Any:
+def _container(torch: Any, layer: Layer, inner: dict[str, Any]) -> Any:
+    fresh = getattr(torch.nn, layer.cls.name)()
+    for name, child in inner.items():
+        fresh.add_module(name, child)
+    return fresh
+
+
+def _construct(torch: Any, layer: Layer, inner: dict[str, Any], where: str) -> Any:
     """The module without memory for its parameters, so that no size in the file can make it allocate."""
     kind = layer.kind
     assert kind is not None
-    arguments = dict(layer.options)
+    arguments = kind.call(layer.options)
     if kind.has_bias:
         arguments["bias"] = layer.parameters.get("bias") is not None
+    if isinstance(arguments.get("activation"), str):
+        arguments["activation"] = getattr(torch.nn.functional, arguments["activation"])
+    arguments |= {name: inner[name] for name in ("norm", "activation") if name in inner and name in kind.children}
+    if kind.name in ("TransformerEncoder", "TransformerDecoder"):
+        arguments[f"{kind.name.removeprefix('Transformer').lower()}_layer"] = inner["layers"][0]
+    if kind.name == "Transformer":  # its own layers are replaced; given ones it would fill with random numbers
+        arguments |= {"num_encoder_layers": 1, "num_decoder_layers": 1, "dim_feedforward": 1}
     try:
-        with torch.device("meta"):
-            return getattr(torch.nn, kind.name)(**arguments)
-    except (ValueError, RuntimeError, TypeError, OverflowError) as error:
-        _refuse(layer, where, f"PyTorch does not accept its settings: {str(error).splitlines()[0][:200]}")
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice on training and speed
+            return class_of(torch, kind.name)(**arguments)
+    except (ValueError, RuntimeError, TypeError, OverflowError, AssertionError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        _refuse(layer, where, f"PyTorch does not accept its settings: {reason[:200]}")
 
 
-def _compare(fresh: Any, layer: Layer, where: str) -> None:
+def class_of(torch: Any, name: str) -> Any:
+    """A class of `KINDS`; one of them is attention's own and not among torch.nn's names."""
+    return getattr(torch.nn.modules.linear if name == "NonDynamicallyQuantizableLinear" else torch.nn, name)
+
+
+def _adopt(fresh: Any, inner: dict[str, Any], layer: Layer, where: str) -> None:
+    """Put the modules built from the file in the place of the constructor's: the same names and classes."""
+    expected = {name: module for name, module in fresh._modules.items() if module is not None}
+    if set(expected) != set(inner):
+        odd = ", ".join(sorted(set(expected) ^ set(inner)))
+        _refuse(layer, where, f"it lacks inner modules or has others than it should: {shown(odd)}")
+    for name, module in inner.items():
+        if type(module) is not type(expected[name]):
+            _refuse(layer, where, f"its inner module '{name}' is a {type(module).__name__}")
+        fresh._modules[name] = module
+
+
+def _compare(torch: Any, fresh: Any, layer: Layer, where: str) -> None:
     """Every attribute of the file must be what the constructor made of it, or have no meaning to the class."""
     cls = type(fresh)
     if (cls.__module__, cls.__name__) != (layer.cls.module, layer.cls.name):
@@ -120,7 +194,16 @@ def _compare(fresh: Any, layer: Layer, where: str) -> None:
     for name, value in layer.attributes.items():
         if name in _WITHOUT_MEANING:
             continue
-        if name in fresh.__dict__:
+        if name == "_flat_weights" and name in fresh.__dict__:
+            names = fresh.__dict__["_flat_weights_names"]  # which is compared itself
+            flat = value if isinstance(value, list) else []
+            if [id(ref) for ref in flat] != [id(layer.parameters.get(each)) for each in names]:
+                _refuse(layer, where, "its list of weights is not made of its weights")
+        elif isinstance(value, Global):
+            function = ACTIVATIONS.get((value.module, value.name), "")
+            if name not in fresh.__dict__ or getattr(torch.nn.functional, function, None) is not fresh.__dict__[name]:
+                _refuse(layer, where, f"its attribute '{shown(name)}' is another function than it should be")
+        elif name in fresh.__dict__:
             if not _same(value, fresh.__dict__[name]):
                 _refuse(layer, where, f"its attribute '{shown(name)}' is not what a {cls.__name__} with its sizes has")
         elif hasattr(cls, name):
@@ -145,9 +228,10 @@ def _same(value: Any, expected: Any) -> bool:
 
 
 def _fill(
-    torch: Any, slots: dict[str, Any], found: Mapping[str, TensorRef | None], tensor: Any, layer: Layer, where: str
+    torch: Any, fresh: Any, table: str, found: Mapping[str, Stored | None], tensor: Any, layer: Layer, where: str
 ) -> None:
     """Put the file's tensors into the slots the constructor made: the same names, shapes and types."""
+    slots = getattr(fresh, table)
     if set(slots) != set(found):
         odd = ", ".join(sorted(set(slots) ^ set(found)))
         _refuse(layer, where, f"it lacks tensors or has others than it should: {shown(odd)}")
@@ -164,6 +248,8 @@ def _fill(
         if value.dtype != slot.dtype:
             _refuse(layer, where, f"its '{name}' should be {slot.dtype} but is {value.dtype}")
         slots[name] = torch.nn.Parameter(value, requires_grad=False) if isinstance(slot, torch.nn.Parameter) else value
+    if "_flat_weights" in fresh.__dict__:
+        fresh._flat_weights = [fresh._parameters.get(name) for name in fresh._flat_weights_names]
 
 
 def _refuse(layer: Layer, where: str, finding: str, code: str = "E0128") -> NoReturn:

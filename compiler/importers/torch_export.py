@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import logging
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +22,65 @@ import onnx
 
 from compiler.errors import ModelError
 from compiler.importers.torch_build import import_torch
-from compiler.importers.torch_input import INPUT
-from compiler.importers.torch_layers import Shape
+from compiler.importers.torch_checks import Shape
 
-OUTPUT = "output"
 OPSET = 20
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
-_FOLDED_ELEMENTS = 4096  # larger constants are weights and stay as they are
+_FOLDED_ELEMENTS = 1 << 24  # weights that a translation turns or reorders are folded as well
 
 
-def to_onnx(module: Any, shape: Shape, where: str) -> onnx.ModelProto:
-    """Export an evaluation-mode module. Nodes are named after module paths (`features.3`), nothing is printed."""
+@dataclass(frozen=True)
+class Input:
+    """What a model reads."""
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+
+
+def flattened(result: Any) -> list[Any]:
+    """The tensors of a result in their order; PyTorch nests them, as an LSTM does its states."""
+    return [tensor for part in result for tensor in flattened(part)] if isinstance(result, (tuple, list)) else [result]
+
+
+def to_onnx(
+    module: Any,
+    inputs: Sequence[Input],
+    outputs: Sequence[str],
+    where: str,
+    arguments: Callable[[list[Any], tuple[Input, ...]], tuple[Any, ...]] = lambda values, _: tuple(values),
+) -> onnx.ModelProto:
+    """Export an evaluation-mode module. Nodes are named after module paths (`features.3`), nothing is printed.
+
+    `arguments` nests the inputs as the module takes them.
+    """
     torch = import_torch()
-    with _quiet(), _reported(where):
-        exported = torch.export.export(module, (torch.zeros(shape),))
-    return program_to_onnx(exported, [INPUT], [OUTPUT], where)
+    from compiler.importers.torch_translations import exportable
+
+    values = [torch.zeros(each.shape, dtype=getattr(torch, each.dtype)) for each in inputs]
+    with _quiet(), _reported(where), _plain_attention(torch):
+        exported = torch.export.export(exportable(torch, module), arguments(values, tuple(inputs)))
+    return program_to_onnx(exported, [each.name for each in inputs], outputs, where)
 
 
 def program_to_onnx(exported: Any, inputs: Sequence[str], outputs: Sequence[str], where: str) -> onnx.ModelProto:
     """An exported program in ONNX form; its inputs and outputs get these names, in order."""
     torch = import_torch()
-    with _quiet(), _reported(where):
+    from compiler.importers.torch_translations import translations
+
+    with _quiet(), _reported(where), _plain_attention(torch):
         program = torch.onnx.export(
             exported,
             dynamo=True,
             optimize=False,
             verbose=False,
             opset_version=OPSET,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            custom_translation_table=_translations(torch),
+            custom_translation_table=translations(torch),
         )
         _fold_constants(program.model)
         model: onnx.ModelProto = program.model_proto
-    if list(inputs) == [INPUT] and list(outputs) == [OUTPUT]:
-        _give_output_a_node(model.graph)
-    _rename(model.graph)
+    _rename(model.graph, _ends(model.graph, inputs, outputs))
     model.producer_name, model.producer_version = "pytorch", ""
     return model
 
@@ -67,57 +91,40 @@ def _reported(where: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         raise ModelError(
             code="E0135",
             title="PyTorch cannot export the model",
             where=where,
-            facts={"reason": next(iter(str(error).splitlines()), type(error).__name__)[:300]},
+            facts={"reason": next(iter(str(cause).splitlines()), type(cause).__name__)[:300]},
             help="Export it to ONNX yourself (torch.onnx.export) and compile that file.",
         ) from error
 
 
-def _translations(torch: Any) -> dict[Any, Any]:
-    """Spellings of activations in operators that every ONNX compiler has.
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Importing PyTorch's exporter makes a million objects that stay; looking for garbage among them costs a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
-    The exporter writes Elu as three nodes, Softplus with a comparison that changes nothing in float32 from a
-    threshold of 15 on, and LogSigmoid as log(sigmoid(x)), which is -inf for x < -88.
-    """
-    import onnxscript
 
-    op: Any = onnxscript.opset20  # its own types know no Python numbers
-    aten = torch.ops.aten
-
-    def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-        inner = x if input_scale == 1.0 else op.Mul(x, op.CastLike(op.Constant(value_float=input_scale), x))
-        y = op.Elu(inner, alpha=alpha)
-        return y if scale == 1.0 else op.Mul(y, op.CastLike(op.Constant(value_float=scale), x))
-
-    def selu(x: Any) -> Any:
-        return elu(x, alpha=1.6732632423543772, scale=1.0507009873554805)
-
-    def celu(x: Any, alpha: float = 1.0) -> Any:
-        return elu(x, alpha=1.0, scale=alpha, input_scale=1.0 / alpha)
-
-    def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-        if beta == 1.0:
-            return op.Softplus(x)
-        factor = op.CastLike(op.Constant(value_float=float(beta)), x)
-        return op.Div(op.Softplus(op.Mul(x, factor)), factor)
-
-    def mish(x: Any) -> Any:
-        return op.Mul(x, op.Tanh(op.Softplus(x)))
-
-    def log_sigmoid(x: Any) -> Any:
-        return op.Neg(op.Softplus(op.Neg(x)))
-
-    return {
-        aten.elu.default: elu,
-        aten.selu.default: selu,
-        aten.celu.default: celu,
-        aten.softplus.default: softplus,
-        aten.mish.default: mish,
-        aten.log_sigmoid.default: log_sigmoid,
-    }
+@contextlib.contextmanager
+def _plain_attention(torch: Any) -> Iterator[None]:
+    """Attention as the operators it is made of, not as the fused one that PyTorch has for a processor like this."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 def _fold_constants(model: Any) -> None:
@@ -136,20 +143,22 @@ def _fold_constants(model: Any) -> None:
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
 
 
-def _give_output_a_node(graph: onnx.GraphProto) -> None:
-    """A model that computes nothing has its input as output; ONNX wants an operator between them."""
-    if not any(OUTPUT in node.output for node in graph.node):
-        graph.input[0].name = INPUT
-        graph.output[0].name = OUTPUT
-        graph.node.append(onnx.helper.make_node("Identity", [INPUT], [OUTPUT]))
+def _ends(graph: onnx.GraphProto, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, str]:
+    """The exporter's names of inputs and outputs -> ours. Each output gets an operator of its own that makes it."""
+    ends = {value.name: name for value, name in zip(graph.input, inputs, strict=True)}
+    made = {name for node in graph.node for name in node.output}
+    for value, name in zip(graph.output, outputs, strict=True):
+        if value.name not in made or value.name in ends:  # an input, a constant, or an output a second time
+            graph.node.append(onnx.helper.make_node("Identity", [value.name], [f"{value.name}/{name}"]))
+            value.name = f"{value.name}/{name}"
+        ends[value.name] = name
+    return ends
 
 
-def _rename(graph: onnx.GraphProto) -> None:
+def _rename(graph: onnx.GraphProto, ends: dict[str, str]) -> None:
     """Name nodes and their outputs after the module they come from; forget the exporter's notes, which hold paths."""
-    renamed: dict[str, str] = {}
-    kept = {value.name for value in graph.output}
-    taken = {value.name for value in (*graph.input, *graph.output)}
-    taken |= {tensor.name for tensor in graph.initializer}
+    renamed = dict(ends)
+    taken = {*ends.values(), *(tensor.name for tensor in graph.initializer)}
     modules = [_module_of(node) for node in graph.node]
     several = Counter(modules)
     for node, module in zip(graph.node, modules, strict=True):
@@ -160,17 +169,16 @@ def _rename(graph: onnx.GraphProto) -> None:
         taken.add(name)
         node.name = name
         for index, output in enumerate(node.output):
-            if output and output not in kept:
+            if output and output not in ends:
                 renamed[output] = name if index == 0 else f"{name}:{index}"
         del node.metadata_props[:]
         node.doc_string = ""
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [renamed.get(name, name) for name in names]
-    for value in graph.value_info:
+    for value in (*graph.value_info, *graph.input, *graph.output):
         value.name = renamed.get(value.name, value.name)
-    for part in (*graph.value_info, *graph.input, *graph.output):
-        del part.metadata_props[:]
+        del value.metadata_props[:]
     for tensor in graph.initializer:
         del tensor.metadata_props[:]
     del graph.metadata_props[:]

@@ -93,6 +93,10 @@ class TensorRef:
             count *= size
         return count
 
+    @property
+    def bytes(self) -> int:
+        return self.elements * self.storage.item_bytes
+
 
 @dataclass
 class Unpickled:

@@ -15,9 +15,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from compiler.importers.torch_blueprint import Layer
-from compiler.importers.torch_build import Tensors
+from compiler.importers.torch_build import Store
+from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_input import INPUT, run_shapes
-from compiler.importers.torch_layers import Shape, axis, each
+from compiler.importers.torch_shapes import axis, each
 
 OUTPUT = "output"
 OPSET = 20
@@ -29,7 +30,7 @@ class _Other(Exception):
 
 @dataclass
 class _Sketch:
-    tensors: Tensors
+    tensors: Store
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     known: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
@@ -51,12 +52,12 @@ class _Sketch:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **given))
 
 
-def sketch(layers: Sequence[Layer], tensors: Tensors, shape: Shape) -> onnx.ModelProto | None:
+def sketch(layers: Sequence[Layer], tensors: Store, shape: Shape) -> onnx.ModelProto | None:
     """None when a layer is not among those below."""
     made = _Sketch(tensors)
     name, x = INPUT, shape
     try:
-        for i, (layer, y) in enumerate(zip(layers, run_shapes(list(layers), shape), strict=True)):
+        for i, (layer, (y, *_)) in enumerate(zip(layers, run_shapes(list(layers), shape), strict=True)):
             draw = _DRAWN.get(layer.kind.name) if layer.kind else None
             if draw is None:
                 return None
@@ -83,7 +84,7 @@ def _linear(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Shape) 
 
 def _conv(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Shape) -> None:
     o, rank = layer.options, len(x_shape) - 2
-    if o["padding"] == "same":
+    if o["padding"] == "same" or o["padding_mode"] != "zeros":
         raise _Other
     pads = (0,) * rank if o["padding"] == "valid" else each(o["padding"], rank)
     zeros = np.zeros(o["out_channels"], np.float32)  # what the exporter gives a convolution without a bias
@@ -100,6 +101,8 @@ def _conv(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Shape) ->
 
 
 def _batch_norm(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Shape) -> None:
+    if layer.buffers.get("running_mean") is None:
+        raise _Other
     ones, zeros = np.ones(x_shape[1], np.float32), np.zeros(x_shape[1], np.float32)
     absent: Mapping[str, Any] = {"weight": ones, "bias": zeros}
     names = ("weight", "bias", "running_mean", "running_var")
@@ -110,12 +113,14 @@ def _batch_norm(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Sha
 def _pool(op: str) -> Draw:
     def draw(s: _Sketch, layer: Layer, x: str, y: str, x_shape: Shape, _: Shape) -> None:
         o, rank = layer.options, len(x_shape) - 2
+        if o.get("divisor_override") is not None:
+            raise _Other
         s.add(
             op,
             [x],
             y,
             kernel_shape=each(o["kernel_size"], rank),
-            strides=each(o["stride"], rank),
+            strides=each(o["kernel_size"] if o["stride"] is None else o["stride"], rank),
             pads=each(o["padding"], rank) * 2,
             dilations=each(o["dilation"], rank) if "dilation" in o else None,
             ceil_mode=int(o["ceil_mode"]),

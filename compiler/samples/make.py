@@ -10,7 +10,8 @@ from typing import Any
 
 from compiler.errors import ModelError
 from compiler.importers.torch_build import import_torch
-from compiler.importers.torch_export import to_onnx
+from compiler.importers.torch_export import Input, to_onnx
+from compiler.importers.torch_input import INPUT, OUTPUT
 from compiler.samples.digits import Digits, mnist_files, scikit_learn_digits
 from compiler.samples.networks import DESCRIPTIONS, INPUT_SHAPE, network
 from compiler.samples.training import OPTIMIZER, Trained, check_device, train, untrained
@@ -53,7 +54,8 @@ def _save(out: Path, kind: str, module: Any) -> None:
     torch = import_torch()
     torch.save(module, out / f"{kind}.pth")
     torch.save(module.state_dict(), out / f"{kind}_state.pth")
-    (out / f"{kind}.onnx").write_bytes(to_onnx(module, INPUT_SHAPE, kind).SerializeToString(deterministic=True))
+    model = to_onnx(module, [Input(INPUT, INPUT_SHAPE)], [OUTPUT], kind)
+    (out / f"{kind}.onnx").write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _card(kind: str, result: Trained, digits: Digits | None, **how: Any) -> dict[str, Any]:

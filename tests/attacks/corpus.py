@@ -173,7 +173,33 @@ case("module-custom-class.pth", "E0124")(lambda c: torch_file(module("x.Net") an
 case("module-custom-inside.pth", "E0124")(
     lambda c: torch_file(sequential(linear(), New(Name("my_package.layers", "Swish"), {})))
 )
-case("module-unsupported.pth", "E0125")(lambda c: torch_file(sequential(module("rnn.LSTM", {}))))
+
+
+def _lstm() -> Any:
+    """Its list of weights holds others than its parameters."""
+    read, back = tensor((4, 1), stored=100), tensor((4, 1), offset=4, stored=100)
+    other = tensor((4, 1), offset=50, stored=100)
+    names = ["weight_ih_l0", "weight_hh_l0"]
+    return module(
+        "rnn.LSTM", dict(zip(names, (read, back), strict=True)), mode="LSTM", input_size=1, hidden_size=1, num_layers=1,
+        bias=False, batch_first=True, dropout=0.0, bidirectional=False, proj_size=0, input_shape=(1, 5, 1),
+        _flat_weights_names=names, _all_weights=[names], _flat_weights=[read, other],
+    )  # fmt: skip
+
+
+case("module-unsupported.pth", "E0125")(lambda c: torch_file(sequential(module("pooling.MaxUnpool2d", {}))))
+case("module-lstm-of-nothing.pth", "E0128")(lambda c: torch_file(sequential(module("rnn.LSTM", {}))))
+case("module-lstm-other-weights.pth", "E0128")(lambda c: torch_file(_lstm(), (bytes(400),)))
+case("module-activation.pth", "E0129")(lambda c: torch_file(sequential(linear(activation=Name("os", "system")))))
+case("module-transformer-activation.pth", "E0128")(
+    lambda c: torch_file(
+        module("transformer.TransformerEncoderLayer", activation=Name("os", "system"), norm_first=False)
+    )
+)
+case("module-transformer-hole.pth", "E0128")(
+    lambda c: torch_file(module("transformer.TransformerEncoder", None, {"layers": module("container.ModuleList")},
+                                num_layers=10**9, enable_nested_tensor=True, mask_check=True))
+)  # fmt: skip
 case("module-forward.pth", "E0129")(
     lambda c: torch_file(sequential(linear(forward=Name("torch.nn.functional", "relu"))))
 )
@@ -211,7 +237,9 @@ case("module-extra-parameter.pth", "E0128")(
 case("module-wrong-package.pth", "E0128")(lambda c: torch_file(sequential(module("evil.ReLU", inplace=False))))
 case("module-no-tables.pth", "E0128")(lambda c: torch_file(New(Name("torch.nn.modules.linear", "Linear"), {})))
 case("module-no-state.pth", "E0128")(lambda c: torch_file(New(Name("torch.nn.modules.container", "Sequential"), None)))
-case("module-list.pth", "E0125")(lambda c: torch_file(module("container.ModuleList", None, {"0": linear()})))
+case("module-list.pth", "E0125")(
+    lambda c: torch_file(module("container.ModuleList", None, {"0": linear(), "1": linear()}))
+)
 case("module-bad-name.pth", "E0128")(
     lambda c: torch_file(module("container.Sequential", None, {"a.b\x1b[31m": linear()}))
 )
@@ -290,9 +318,9 @@ def _tensors() -> None:
 _tensors()
 
 
-@case("tensor-double.pth", "E0127")
-def _double(command: str) -> bytes:
-    storage = Persistent(("storage", Name("torch", "DoubleStorage"), "0", "cpu", 6))
+@case("tensor-complex.pth", "E0127")
+def _complex(command: str) -> bytes:
+    storage = Persistent(("storage", Name("torch", "ComplexDoubleStorage"), "0", "cpu", 6))
     weight = Call(Name("torch._utils", "_rebuild_tensor_v2"), (storage, 0, (2, 3), (3, 1), False, {}))
     return _with_weight(weight)
 
@@ -401,7 +429,7 @@ def _state_dict(command: str) -> bytes:
     return torch_file({"fc.weight": tensor((3, 4)), "fc.bias": tensor((3,), key="1")})
 
 
-@case("other-torchscript.pt", "E0121")
+@case("other-torchscript.pt", "E0140")
 def _torchscript(command: str) -> bytes:
     code = b"class M(Module):\n  def __setstate__(self, s):\n    while True:\n      pass\n"
     return zipped(
@@ -414,7 +442,7 @@ def _torchscript(command: str) -> bytes:
     )
 
 
-@case("other-exported.pt2", "E0122")
+@case("other-exported.pt2", "E0140")
 def _pt2(command: str) -> bytes:
     return zipped(
         [
@@ -451,8 +479,8 @@ case("other-empty.onnx", "E0110")(lambda c: b"")
 case("other-page.onnx", "E0112")(lambda c: b"<!DOCTYPE html><html><script>alert(1)</script></html>")
 case("other-lfs.onnx", "E0112")(lambda c: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
 case("other-source.onnx", "E0112")(lambda c: f"import os\nos.system({c!r})\n".encode())
-case("other-tflite.onnx", "E0113")(lambda c: b"\x1c\x00\x00\x00TFL3" + bytes(64))
-case("other-hdf5.onnx", "E0113")(lambda c: b"\x89HDF\r\n\x1a\n" + bytes(64))
+case("other-tflite.onnx", "E0160")(lambda c: b"\x1c\x00\x00\x00TFL3" + bytes(64))
+case("other-hdf5.onnx", "E0167")(lambda c: b"\x89HDF\r\n\x1a\n" + bytes(64))
 case("other-safetensors.onnx", "E0113")(lambda c: struct.pack("<Q", 2) + b"{}")
 case("other-noise.onnx", "E0111")(lambda c: bytes(range(255, 0, -1)) * 10)
 case("other-zeros.onnx", "E0111")(lambda c: bytes(100_000))

@@ -16,16 +16,17 @@ from hypothesis import strategies as st
 
 from compiler.errors import ModelError
 from compiler.importers.detect import require_supported
-from compiler.importers.torch import TorchModel, inspect_torch, load_torch, open_model
+from compiler.importers.formats.base import Loaded, formats
+from compiler.importers.torch import inspect_torch, open_model
 from compiler.importers.torch_build import build
+from compiler.options import CompileOptions
 from tests.attacks import corpus
 from tests.attacks.assemble import linear, module, sequential, torch_file
 
 
-def opened(path: Path) -> TorchModel:
-    """What the pipeline does with an upload that is no ONNX file."""
-    require_supported(path)
-    return load_torch(path)
+def opened(path: Path) -> Loaded:
+    """What the pipeline does with an upload."""
+    return formats()[require_supported(path).kind].load(path, CompileOptions(), path.name)
 
 
 @pytest.mark.parametrize("name", sorted(corpus.CASES))
@@ -143,7 +144,7 @@ def test_any_file(data: bytes, magic: bytes, tmp_path_factory: pytest.TempPathFa
 def test_odd_names_are_only_names(name: str, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     path.write_bytes(data)
-    assert inspect_torch(path).shape == (1, 4)
+    assert inspect_torch(path).shapes == {"input": (1, 4)}
 
 
 def test_python_zipfile_agrees(tmp_path: Path) -> None:

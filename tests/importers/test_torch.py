@@ -16,24 +16,26 @@ import pytest
 from hypothesis import given, settings
 
 from compiler.errors import ModelError
-from compiler.importers.torch_layers import KINDS
+from compiler.importers.torch_layers import KINDS, why_refused
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-from compiler.importers.torch import INPUT, OUTPUT, TorchModel, inspect_torch, load_torch, open_model  # noqa: E402
+from compiler.importers.torch import TorchModel, inspect_torch, load_torch, open_model  # noqa: E402
 from compiler.importers.torch_build import build  # noqa: E402
-from compiler.importers.torch_export import OPSET  # noqa: E402
-from compiler.importers.torch_input import run_shapes  # noqa: E402
-from tests.importers.modules import EXAMPLES, Shape, models, randomised, values  # noqa: E402
+from compiler.importers.torch_export import OPSET, flattened  # noqa: E402
+from compiler.importers.torch_input import INPUT, run_shapes  # noqa: E402
+from tests.importers.modules import EXAMPLES, INNER, Shape, models, randomised, values  # noqa: E402
 
 pytestmark = pytest.mark.needs_torch
 
-# What may come out of the exporter: operators that the compiler has.
+# What may come out of the exporter.
 OPERATORS = frozenset(
-    "Gemm MatMul Conv BatchNormalization Relu LeakyRelu PRelu Clip Sigmoid Tanh HardSigmoid HardSwish Elu Gelu "
-    "Softplus Abs Neg Add Sub Mul Div MaxPool AveragePool Reshape Squeeze Unsqueeze Pad Identity Softmax LogSoftmax "
-    "ReduceMean ReduceMax".split()
+    "Gemm MatMul Conv ConvTranspose BatchNormalization InstanceNormalization LayerNormalization Relu LeakyRelu PRelu "
+    "Clip Sigmoid Tanh HardSigmoid HardSwish Elu Gelu Softplus Abs Neg Sign Sqrt Pow Reciprocal Where Greater "
+    "LessOrEqual Add Sub Mul Div MaxPool AveragePool Reshape Squeeze Unsqueeze Transpose Slice Split Concat Gather "
+    "GatherND Pad Identity Softmax LogSoftmax ReduceMean ReduceMax ReduceSum ReduceL1 ReduceL2 Resize DepthToSpace "
+    "Col2Im LSTM GRU RNN".split()
 )
 
 
@@ -54,36 +56,72 @@ def saved(module: nn.Module, folder: Path, **options: Any) -> Path:
     return path
 
 
-def original(module: nn.Module, x: np.ndarray) -> np.ndarray:
+def original(module: nn.Module, *inputs: np.ndarray) -> list[np.ndarray]:
+    """What the user's module computes; an LSTM takes its states as a pair."""
+    given: list[Any] = [torch.from_numpy(x.copy()) for x in inputs]
+    if isinstance(module, (nn.LSTM, nn.LSTMCell)) and len(given) == 3:
+        given = [given[0], (given[1], given[2])]
     with torch.no_grad():
-        return np.asarray(module(torch.from_numpy(x.copy())).numpy())
+        return [np.asarray(y.numpy()) for y in flattened(module(*given))]
 
 
-def assert_agrees(module: nn.Module, loaded: TorchModel, shape: Shape) -> None:
+def drawn_for(loaded: TorchModel, seed: int) -> list[np.ndarray]:
+    """Numbers, or indices of the ten rows that the examples' tables have."""
+    if any(each.dtype == "int64" for each in loaded.inputs):
+        return [np.random.default_rng(seed).integers(0, 10, each.shape) for each in loaded.inputs]
+    return [values(each.shape, seed + i) for i, each in enumerate(loaded.inputs)]
+
+
+def assert_agrees(module: nn.Module, loaded: TorchModel) -> None:
     """The rebuilt module has the very bits, ONNX Runtime the same values up to rounding."""
     session = onnxruntime.InferenceSession(loaded.onnx.SerializeToString(), providers=["CPUExecutionProvider"])
     for seed in range(2):
-        x = values(shape, seed)
-        expected = original(module, x)
-        rebuilt = loaded.run({INPUT: x})[OUTPUT]
-        np.testing.assert_array_equal(rebuilt, expected)
-        (y,) = session.run([OUTPUT], {INPUT: x})
-        scale = max(1.0, float(np.abs(expected).max(initial=0)))
-        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * scale)
+        given = drawn_for(loaded, seed)
+        inputs = dict(zip(loaded.input_shapes, given, strict=True))
+        expected = original(module, *given)
+        rebuilt = loaded.run(inputs)
+        computed = session.run(list(loaded.outputs), inputs)
+        assert len(expected) == len(loaded.outputs)
+        for name, y, right in zip(loaded.outputs, computed, expected, strict=True):
+            np.testing.assert_array_equal(rebuilt[name], right)
+            scale = max(1.0, float(np.abs(right).max(initial=0)))
+            np.testing.assert_allclose(y, right, rtol=0, atol=1e-5 * scale)
+
+
+def shapes_for(path: Path, shapes: tuple[Shape, ...]) -> dict[str, Shape]:
+    """The shapes by the model's names; more of them than it must have are its states."""
+    kind = open_model(path, "model.pth").layers[0].kind
+    names = kind.inputs + kind.states if kind else (INPUT,)
+    return dict(zip(names[: len(shapes)], shapes, strict=True))
 
 
 def test_every_kind_has_an_example() -> None:
-    assert set(EXAMPLES) == set(KINDS)
+    assert set(EXAMPLES) == set(KINDS) - INNER
+
+
+def test_every_layer_of_torch_is_read_or_refused_with_a_reason() -> None:
+    layers = {name for name, cls in vars(nn).items() if isinstance(cls, type) and issubclass(cls, nn.Module)}
+    bases = {"Module", "Container", "Sequential", "RNNCellBase"}
+    reasons = {name: why_refused(name) for name in layers - set(KINDS) - bases}
+    assert [name for name, reason in reasons.items() if "not among the layers" in reason] == []
 
 
 @pytest.mark.parametrize(
-    ("make", "shape"), [pytest.param(*e, id=f"{name}-{i}") for name, es in EXAMPLES.items() for i, e in enumerate(es)]
+    ("make", "shapes"),
+    [pytest.param(e[0], e[1:], id=f"{name}-{i}") for name, es in EXAMPLES.items() for i, e in enumerate(es)],
 )
-def test_each_module(make: Any, shape: Shape, tmp_path: Path) -> None:
-    module = nn.Sequential(randomised(make()))
-    loaded = load_torch(saved(module, tmp_path), shape)
-    assert_agrees(module, loaded, shape)
+def test_each_module(make: Any, shapes: tuple[Shape, ...], tmp_path: Path) -> None:
+    """Also: the shapes found without PyTorch are its own."""
+    module = randomised(make())
+    if len(shapes) == 1:
+        module = nn.Sequential(module).eval()
+    path = saved(module, tmp_path)
+    given = shapes_for(path, shapes)
+    loaded = load_torch(path, given)
+    assert_agrees(module, loaded)
     assert {node.op_type for node in loaded.onnx.graph.node} <= OPERATORS
+    expected = original(module, *drawn_for(loaded, 0))
+    assert inspect_torch(path, given).output_shapes == tuple(y.shape for y in expected)
 
 
 @settings(max_examples=8)
@@ -91,8 +129,8 @@ def test_each_module(make: Any, shape: Shape, tmp_path: Path) -> None:
 def test_random_models(drawn: tuple[nn.Sequential, Shape], tmp_path_factory: pytest.TempPathFactory) -> None:
     module, shape = drawn
     randomised(module)
-    loaded = load_torch(saved(module, tmp_path_factory.getbasetemp()), shape)
-    assert_agrees(module, loaded, shape)
+    loaded = load_torch(saved(module, tmp_path_factory.getbasetemp()), {INPUT: shape})
+    assert_agrees(module, loaded)
     assert {node.op_type for node in loaded.onnx.graph.node} <= OPERATORS
 
 
@@ -110,7 +148,7 @@ def test_shapes_and_rebuilt_values(
     for layer in _leaves(module):
         x = layer(x)
         expected.append(tuple(x.shape))
-    assert run_shapes(opened.layers, shape) == expected
+    assert run_shapes(opened.layers, shape) == [(y,) for y in expected]
     rebuilt = build(opened.root, opened.tensors, "model.pth")
     np.testing.assert_array_equal(original(rebuilt, values(shape)), original(module, values(shape)))
 
@@ -133,7 +171,7 @@ def test_pickle_protocols(protocol: int, tmp_path: Path) -> None:
 def test_a_model_saved_in_training_mode_is_evaluated(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.9)).train()
     loaded = load_torch(saved(module, tmp_path))
-    assert_agrees(module.eval(), loaded, (1, 4))
+    assert_agrees(module.eval(), loaded)
 
 
 def test_shared_modules_and_views_of_one_storage(tmp_path: Path) -> None:
@@ -144,7 +182,7 @@ def test_shared_modules_and_views_of_one_storage(tmp_path: Path) -> None:
     tied.weight = shared.weight
     module = nn.Sequential(shared, nn.ReLU(), shared, turned, tied).eval()
     loaded = load_torch(saved(module, tmp_path))
-    assert_agrees(module, loaded, (1, 4))
+    assert_agrees(module, loaded)
     assert loaded.parameters == 16 + 4 + 16 + 4
     assert loaded.module[0] is loaded.module[2]
 
@@ -157,7 +195,7 @@ def test_names_follow_the_modules(tmp_path: Path) -> None:
     module.add_module("features", features)
     module.add_module("flatten", nn.Flatten())
     module.add_module("head", nn.Linear(2 * 26 * 26, 3))
-    graph = load_torch(saved(module, tmp_path), (1, 1, 28, 28)).onnx.graph
+    graph = load_torch(saved(module, tmp_path), {INPUT: (1, 1, 28, 28)}).onnx.graph
     names = [node.name for node in graph.node]
     assert names == ["features.conv", "features.swish/Sigmoid", "features.swish/Mul", "flatten", "head"]
     assert [node.output[0] for node in graph.node] == [*names[:-1], "output"]
@@ -183,11 +221,11 @@ def test_inspection_counts_what_runs(tmp_path: Path) -> None:
     module = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
     )
-    found = inspect_torch(saved(module, tmp_path), (1, 3, 16, 16))
+    found = inspect_torch(saved(module, tmp_path), {INPUT: (1, 3, 16, 16)})
     assert found.operators == {"Conv2d": 1, "ReLU": 1, "AdaptiveAvgPool2d": 1, "Flatten": 1, "Linear": 1}
     assert found.parameters == sum(p.numel() for p in module.parameters())
     assert found.macs == 16 * 16 * 8 * 3 * 9 + 8 * 2
-    assert found.output_shape == (1, 2)
+    assert found.output_shapes == ((1, 2),)
     assert found.module_text.splitlines()[1].startswith("  (0): Conv2d(in_channels=3, out_channels=8")
 
 
@@ -205,7 +243,7 @@ def test_inspection_counts_what_runs(tmp_path: Path) -> None:
     ],
 )
 def test_a_shape_that_the_layers_tell(module: nn.Module, shape: Shape, tmp_path: Path) -> None:
-    assert inspect_torch(saved(module, tmp_path)).shape == shape
+    assert inspect_torch(saved(module, tmp_path)).shapes == {INPUT: shape}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +273,8 @@ def test_a_shape_that_the_layers_tell(module: nn.Module, shape: Shape, tmp_path:
 def test_a_shape_that_must_be_asked_for(module: nn.Module, proposal: Any, reason: str, tmp_path: Path) -> None:
     path = saved(module, tmp_path)
     found = inspect_torch(path)
-    assert (found.shape, found.proposal) == (None, proposal)
+    assert found.shapes is None
+    assert found.proposal == ({INPUT: proposal} if proposal else {})
     assert reason in found.reason
     with pytest.raises(ModelError) as caught:
         load_torch(path)
@@ -243,23 +282,23 @@ def test_a_shape_that_must_be_asked_for(module: nn.Module, proposal: Any, reason
     if proposal is not None and None not in proposal:
         text = ",".join(map(str, proposal))
         assert f"--shape input={text} " in caught.value.help
-        assert load_torch(path, proposal).input_shape == proposal
+        assert load_torch(path, {INPUT: proposal}).input_shapes == {INPUT: proposal}
 
 
 def test_a_shape_noted_in_the_model(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
     module.input_shape = (1, 1, 5, 6)  # type: ignore[assignment]
     path = saved(module, tmp_path)
-    assert inspect_torch(path).shape == (1, 1, 5, 6)
-    assert load_torch(path).input_shape == (1, 1, 5, 6)
-    assert load_torch(path, (1, 1, 9, 9)).input_shape == (1, 1, 9, 9)
+    assert inspect_torch(path).shapes == {INPUT: (1, 1, 5, 6)}
+    assert load_torch(path).input_shapes == {INPUT: (1, 1, 5, 6)}
+    assert load_torch(path, {"": (1, 1, 9, 9)}).input_shapes == {INPUT: (1, 1, 9, 9)}
 
 
 @pytest.mark.parametrize("shape", [(1, 5), (1, 3, 28, 28), (1, 1, 2, 2), (0,), (1, 1, 1 << 16, 1 << 16), (28, 28)])
 def test_a_shape_that_does_not_fit(shape: Shape, tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 26 * 26, 2))
     with pytest.raises(ModelError) as caught:
-        load_torch(saved(module, tmp_path), shape)
+        load_torch(saved(module, tmp_path), {INPUT: shape})
     assert caught.value.code == "E0132"
     assert caught.value.help == "Try --shape input=1,1,28,28."
 
@@ -281,7 +320,7 @@ class Net(nn.Module):
 
 def refusal(module: Any, folder: Path) -> ModelError:
     with pytest.raises(ModelError) as caught:
-        load_torch(saved(module, folder), (1, 4))
+        load_torch(saved(module, folder), {INPUT: (1, 4)})
     return caught.value
 
 
@@ -294,19 +333,23 @@ def test_a_custom_class_is_named(tmp_path: Path) -> None:
 
 
 def test_all_unsupported_layers_are_listed_at_once(tmp_path: Path) -> None:
-    error = refusal(nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Bilinear(3, 3, 1)), tmp_path)
+    module = nn.Sequential(
+        nn.Linear(4, 3), nn.MaxUnpool1d(2), nn.Sequential(nn.FractionalMaxPool2d(2, 3)), nn.MSELoss()
+    )
+    error = refusal(module, tmp_path)
     assert error.code == "E0125"
-    assert "Bilinear, LayerNorm" in error.title
-    assert list(error.facts) == ["1", "2"]
+    assert "FractionalMaxPool2d, MSELoss, MaxUnpool1d" in error.title
+    assert list(error.facts) == ["1", "2.0", "3"]
+    assert "needs the indices" in error.facts["1"]
+    assert "at random" in error.facts["2.0"]
 
 
 @pytest.mark.parametrize(
     "module",
     [
-        nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"),
-        nn.BatchNorm1d(4, track_running_stats=False),
-        nn.Softplus(threshold=3),
-        nn.AvgPool2d(2, divisor_override=3),
+        nn.LSTM(4, 3, proj_size=2),
+        nn.Embedding(4, 3, max_norm=1.0),
+        nn.EmbeddingBag(4, 3, include_last_offset=True),
         nn.MaxPool2d(2, return_indices=True),
         nn.Softmax(),
     ],
@@ -319,9 +362,26 @@ def test_settings_that_would_change_the_result(module: nn.Module, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["half", "double", "bfloat16"])
-def test_other_floats_are_refused_with_the_remedy(kind: str, tmp_path: Path) -> None:
-    error = refusal(getattr(nn.Sequential(nn.Linear(4, 3)), kind)(), tmp_path)
+def test_other_floats_become_float32(kind: str, tmp_path: Path) -> None:
+    module = getattr(randomised(nn.Sequential(nn.Conv1d(4, 3, 2), nn.BatchNorm1d(3))), kind)()
+    loaded = load_torch(saved(module, tmp_path), {INPUT: (1, 4, 9)})
+    assert_agrees(module.float(), loaded)
+
+
+def test_other_numbers_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = nn.Sequential(nn.Linear(4, 3)).to(torch.complex64)
+    error = refusal(module, tmp_path)
     assert (error.code, error.help) == ("E0127", "Convert before saving: model.float().")
+
+
+def test_a_double_that_no_float32_holds(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(4, 3)).double()
+    module[0].weight.data[1, 2] = 1e39
+    error = refusal(module, tmp_path)
+    assert error.code == "E0127"
+    assert error.facts == {"largest": "1e+39"}
 
 
 def test_hooks_and_an_own_forward(tmp_path: Path) -> None:
@@ -333,7 +393,7 @@ def test_hooks_and_an_own_forward(tmp_path: Path) -> None:
     assert refusal(module, tmp_path).code == "E0129"
     del module[0].forward
     module[0].note = "harmless"
-    assert load_torch(saved(module, tmp_path)).input_shape == (1, 4)
+    assert load_torch(saved(module, tmp_path)).input_shapes == {INPUT: (1, 4)}
 
 
 def test_old_weight_norm_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from compiler.samples import KINDS, cards, catalogue, sample_path
 
 torch = pytest.importorskip("torch")
 
-from compiler.importers.torch import INPUT, OUTPUT, inspect_torch, load_torch  # noqa: E402
+from compiler.importers.torch import inspect_torch, load_torch  # noqa: E402
+from compiler.importers.torch_input import INPUT, OUTPUT  # noqa: E402
 from compiler.samples.digits import enlarged, mnist_files, scikit_learn_digits  # noqa: E402
 from compiler.samples.make import make  # noqa: E402
 from compiler.samples.networks import INPUT_SHAPE  # noqa: E402
@@ -42,7 +43,7 @@ def test_a_shipped_model_is_as_accurate_as_its_card_says(kind: str) -> None:
     digits = scikit_learn_digits(card["training"]["seed"])
     assert len(digits.test_x) == card["held_out"]["images"]
     model = load_torch(sample_path(kind))
-    assert model.input_shape == INPUT_SHAPE
+    assert model.input_shapes == {INPUT: INPUT_SHAPE}
     assert model.parameters == card["parameters"]
     right = int((model.run({INPUT: digits.test_x})[OUTPUT].argmax(1) == digits.test_y).sum())
     assert round(right / len(digits.test_x), 4) == card["held_out"]["accuracy"]
