@@ -111,15 +111,20 @@ class Conv(Op):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        x, w = r.type(0), r.type(1)
         require(r, cls.dtypes)
-        n = x.rank - 2
-        kernel = w.shape[2:]
-        strides = tuple(r.attr("strides") or (1,) * n)
-        dilations = tuple(r.attr("dilations") or (1,) * n)
-        pads = resolve_padding(r, x.shape[2:], kernel, strides, dilations)
         b = r.inputs[2] if r.has(2) else None
-        return r.add(cls(strides, pads, dilations, int(r.attr("group", 1))), r.value(0), r.value(1), b)
+        return r.add(cls(*read_geometry(r, r.type(0), r.type(1))), r.value(0), r.value(1), b)
+
+
+def read_geometry(
+    r: Reader, x: TensorType, w: TensorType
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+    """Strides, pads, dilations and groups of an ONNX convolution."""
+    n = x.rank - 2
+    strides = tuple(r.attr("strides") or (1,) * n)
+    dilations = tuple(r.attr("dilations") or (1,) * n)
+    pads = resolve_padding(r, x.shape[2:], w.shape[2:], strides, dilations)
+    return strides, pads, dilations, int(r.attr("group", 1))
 
 
 def store_tail(

@@ -101,14 +101,18 @@ def batch_index(v: View, at: Sequence[Expr]) -> tuple[Expr | int, ...]:
 
 
 def _matmul(r: Reader) -> Value:
-    a, b = r.value(0), r.value(1)
     known = r.known(1)
-    if known is not None and known.ndim == 2 and a.type.rank >= 1:
-        return r.add(Dense(), a, r.const(known.T, "w"), None)
+    if known is not None and known.ndim == 2 and r.type(0).rank >= 1:
+        return r.add(Dense(), r.value(0), r.const(known.T, "w"), None)
+    return product_of(r, MatMul(), r.value(0), r.value(1))
+
+
+def product_of(r: Reader, op: Op, a: Value, b: Value, *more: Value | None) -> Value:
+    """numpy's product of matrices or vectors by an operator for matrices; `more` are its further operands."""
     left, right = a.type.rank == 1, b.type.rank == 1
     a = r.add(Reshape((1, *a.shape)), a) if left else a
     b = r.add(Reshape((*b.shape, 1)), b) if right else b
-    y = r.add(MatMul(), a, b)
+    y = r.add(op, a, b, *more)
     if left or right:
         shape = y.shape[:-2] + (() if left else y.shape[-2:-1]) + (() if right else y.shape[-1:])
         y = r.add(Reshape(shape), y)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from compiler.loop.nodes import Const, Expr
+from compiler.ops.base import expect
 
 if TYPE_CHECKING:
     from compiler.loop.builder import Kernel
@@ -31,6 +32,7 @@ def output_sizes(
     ceil: bool = False,
 ) -> tuple[int, ...]:
     """Windows along every axis; `pads` are the begins of all axes, then the ends."""
+    expect(min((*kernel, *strides, *dilations), default=1) >= 1, "E0306", "sizes, strides and dilations are at least 1")
     axes = zip(size, kernel, strides, dilations, pads[: len(size)], pads[len(size) :], strict=True)
     return tuple(output_size(n, k, s, d, begin, end, ceil) for n, k, s, d, begin, end in axes)
 
@@ -38,14 +40,20 @@ def output_sizes(
 _PADDING_MODES = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
+def padding_mode(r: Reader, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> str:
+    """The node's `auto_pad`; refuses geometry that makes no sense."""
+    mode = str(r.attr("auto_pad", "NOTSET") or "NOTSET")
+    if min((*kernel, *strides, *dilations), default=1) < 1 or mode not in _PADDING_MODES:
+        raise r.unsupported(f"kernel {kernel}, strides {strides}, dilations {dilations}, padding {mode[:20]!r}")
+    return mode
+
+
 def resolve_padding(
     r: Reader, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...]:
     """`pads` or `auto_pad` of an ONNX node as begins, then ends."""
     n = len(size)
-    mode = r.attr("auto_pad", "NOTSET") or "NOTSET"
-    if min((*kernel, *strides, *dilations), default=1) < 1 or mode not in _PADDING_MODES:
-        raise r.unsupported(f"kernel {kernel}, strides {strides}, dilations {dilations}, padding {mode[:20]!r}")
+    mode = padding_mode(r, kernel, strides, dilations)
     if mode in ("NOTSET", "VALID"):
         return tuple(r.attr("pads") or (0,) * (2 * n)) if mode == "NOTSET" else (0,) * (2 * n)
     begins, ends = [], []
