@@ -161,8 +161,9 @@ def _operand(program: Program, layer: Layer, a: Argument, moved: Traffic, itemsi
     elif a.slot is not None:
         name, role, size = a.slot.name, "output" if a.slot in layer.outputs else "input", a.slot.size
     else:
-        name, role = "scratch", "scratch"
-        size = next((b.size for b in program.plan.lives if b.name == f"{layer.outputs[0].name}:scratch"), 0)
+        name, role = a.param, "scratch"
+        own = f"{layer.outputs[0].name}:{a.param}"
+        size = next((b.size for b in program.plan.lives if b.name == own), 0)
     elements = moved.loads + moved.stores
     stride = moved.main_stride
     once = moved.loads or moved.stores

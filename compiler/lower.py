@@ -21,7 +21,7 @@ from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Buffer, Function
 from compiler.loop.parallel import parallelize
 from compiler.loop.storage import compute_type, memory_type, storage_of
-from compiler.memory.lifetimes import Liveness, liveness
+from compiler.memory.lifetimes import Liveness, liveness, scratch_name
 from compiler.memory.order import reorder
 from compiler.memory.planner import Plan, plan
 from compiler.ops.conv import Conv
@@ -176,12 +176,11 @@ class _Lowering:
                 view, argument, added = self._constant(array, name, layer)
                 operands.add(view, argument)
                 new += added
-        if schedule.scratch_bytes:
-            kind = schedule.scratch_type
-            count = schedule.scratch_bytes // kind.bytes
-            offset = self.plan.offsets[f"{node.output.name}:scratch"]
-            view = View(kind, (count,), (1,), Buffer("scratch", kind, count))
-            operands.add(view, Argument("scratch", offset=offset, dtype=kind.numpy))
+        for i, (kind, count) in enumerate(schedule.scratch):
+            name = f"scratch{i or ''}"
+            offset = self.plan.offsets[scratch_name(node.output.name, i)]
+            view = View(kind, (count,), (1,), Buffer(name, kind, count))
+            operands.add(view, Argument(name, offset=offset, dtype=kind.numpy))
         lowering = schedule.lower
         if schedule.backward is not None and self._runs_backward(node, schedule):
             lowering = schedule.backward

@@ -66,6 +66,9 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"{self.name}: {len(self.nodes)} nodes"
+
     @cached_property
     def _producers(self) -> dict[str, Node]:
         return {v.name: n for n in self.nodes for v in n.outputs}

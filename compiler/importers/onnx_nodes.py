@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
+import onnx
 from onnx import FunctionProto, GraphProto, NodeProto
 
 from compiler.errors import ModelError
@@ -16,6 +17,7 @@ from compiler.importers.onnx_functions import STANDARD, body_of, schema, with_at
 from compiler.importers.onnx_node import NodeReader, qualified
 from compiler.ops.base import onnx_readers
 
+NEWEST = {"": onnx.defs.onnx_opset_version()}  # what the standard's definitions are written in when nothing says so
 MAX_DEPTH = 32  # functions and sub-graphs inside each other
 
 
@@ -53,7 +55,7 @@ def read_node(draft: Draft, scope: Scope, node: NodeProto, name: str) -> None:
     reader = NodeReader(draft, scope.values, node, name, scope.opset(node.domain), _Bodies(draft, scope, name))
     results = _results(draft, scope, reader, node, name)
     for index, (output, value) in enumerate(zip(node.output, results, strict=False)):
-        if output:
+        if output and value is not None:
             reader.name_output(index, output, value, scope.prefix)
     for output in list(node.output)[len(results) :]:
         if output and output in scope.read:
@@ -76,7 +78,7 @@ def known(node: NodeProto, opset: int) -> bool:
     return found is not None and bool(found.has_function or found.has_context_dependent_function)
 
 
-def _results(draft: Draft, scope: Scope, reader: NodeReader, node: NodeProto, name: str) -> tuple[Value, ...]:
+def _results(draft: Draft, scope: Scope, reader: NodeReader, node: NodeProto, name: str) -> tuple[Value | None, ...]:
     own = onnx_readers().get(qualified(node))
     if own is not None:
         made = own(reader)
@@ -94,7 +96,7 @@ def _results(draft: Draft, scope: Scope, reader: NodeReader, node: NodeProto, na
 
 def _expanded(
     draft: Draft, scope: Scope, function: FunctionProto, node: NodeProto, inputs: Sequence[Value | None], name: str
-) -> tuple[Value, ...]:
+) -> tuple[Value | None, ...]:
     """The outputs of a function's body for these operands."""
     given = dict(zip(function.input, [*inputs, *([None] * len(function.input))], strict=False))
     attributes = {a.name: a for a in node.attribute}
@@ -104,12 +106,13 @@ def _expanded(
         draft,
         values={n: v for n, v in given.items() if v is not None},
         owner=name,
-        opsets={o.domain: o.version for o in function.opset_import} or scope.opsets,
+        opsets=NEWEST | dict(scope.opsets) | {o.domain: o.version for o in function.opset_import},
         read=reads(nodes, function.output),
     )
     read_nodes(draft, inner, nodes)
-    wanted = list(function.output)[: len(node.output)]
-    return tuple(_result(inner, o) for o in wanted)
+    wanted = zip(function.output, node.output, strict=False)
+    # an output that this definition does not write may be left unnamed only
+    return tuple(_result(inner, o) if named else None for o, named in wanted)
 
 
 def _without_absent(node: NodeProto, given: Mapping[str, Value | None]) -> NodeProto:

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from compiler.graph.graph import Graph, Node
 from compiler.graph.types import Array
-from compiler.loop.nodes import U8, Type
+from compiler.loop.nodes import Type
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Overlap:
 class Schedule:
     """One way to run a node.
 
-    `lower(k, *views)` gets the node's inputs in order (None where absent), then its outputs, then scratch when
-    `scratch_bytes` is not 0. `backward` is the same kernel running from the last element to the first, for the plans
+    `lower(k, *views)` gets the node's inputs in order (None where absent), then its outputs, then the
+    `scratch` buffers. `backward` is the same kernel running from the last element to the first, for the plans
     that need it. `packed` replaces constant inputs by arrays in the order the kernel reads them. `overlap` says for
     each input how the output may share its memory.
     """
@@ -62,8 +62,7 @@ class Schedule:
     name: str
     lower: Callable[..., None]
     packed: Mapping[int, Array] = field(default_factory=dict)
-    scratch_bytes: int = 0
-    scratch_type: Type = U8
+    scratch: tuple[tuple[Type, int], ...] = ()  # element type and number of elements of each buffer
     overlap: Mapping[int, Overlap] = field(default_factory=dict)
     backward: Callable[..., None] | None = None
     cost: float = 1e9  # estimated instructions; the smallest wins

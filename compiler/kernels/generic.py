@@ -7,6 +7,6 @@ from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
-    kind, count = node.op.scratch([None if v is None else v.type for v in node.inputs], [v.type for v in node.outputs])
+    inputs, outputs = [None if v is None else v.type for v in node.inputs], [v.type for v in node.outputs]
     overlap = in_place(node, Overlap(exact=True, forward=0))
-    return [Schedule("generic", node.op.lower, scratch_bytes=kind.bytes * count, scratch_type=kind, overlap=overlap)]
+    return [Schedule("generic", node.op.lower, scratch=node.op.scratches(inputs, outputs), overlap=overlap)]

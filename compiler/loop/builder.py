@@ -46,7 +46,7 @@ class Storage:
 class View:
     """A tensor in a buffer: element (i, j, ...) is `buffer[base + i*strides[0] + j*strides[1] + ...]`.
 
-    A view without a buffer is one value repeated (a symbolic fill). `type` is what kernels compute with; where
+    A view without a buffer is one value repeated (a symbolic fill, or a scalar that was computed). `type` is what kernels compute with; where
     elements lie in memory in another form, `storage` converts.
     """
 
@@ -55,7 +55,7 @@ class View:
     strides: tuple[int, ...]
     buffer: Buffer | None = None
     base: Expr = field(default_factory=lambda: Const(0))
-    value: float | int = 0
+    value: float | int | Expr = 0
     storage: Storage | None = None
 
     @property
@@ -77,14 +77,17 @@ class View:
     def __getitem__(self, indices: Operand | tuple[Operand, ...]) -> Expr:
         indices = indices if isinstance(indices, tuple) else (indices,)
         if self.buffer is None:
-            return const(self.value, self.type)
+            return self._value(self.type)
         return self._load(self.buffer, self.index(*indices))
 
     def at(self, offset: Operand) -> Expr:
         """The element `offset` places after the base, whatever the shape."""
         if self.buffer is None:
-            return const(self.value, self.type)
+            return self._value(self.type)
         return self._load(self.buffer, self.base + offset)
+
+    def _value(self, kind: Type) -> Expr:
+        return self.value if isinstance(self.value, Expr) else const(self.value, kind)
 
     def _load(self, buffer: Buffer, index: Expr) -> Expr:
         if self.storage is None:
@@ -104,7 +107,7 @@ class View:
     def vector(self, index: Expr, lanes: int) -> Expr:
         """`lanes` consecutive elements from an index into the buffer on (see `index`)."""
         kind = self.type.of_lanes(lanes)
-        return const(self.value, kind) if self.buffer is None else Load(self.buffer, index, kind)
+        return self._value(kind) if self.buffer is None else Load(self.buffer, index, kind)
 
     def flat(self) -> View:
         """The same memory as one axis; only for tensors without gaps."""

@@ -64,12 +64,17 @@ def liveness(graph: Graph, schedules: Mapping[str, Schedule]) -> Liveness:
         schedule = schedules[node.output.name]
         if len(node.outputs) == 1:
             may[node.output.name] = _sharing(graph, node, schedule, home)
-        if schedule.scratch_bytes:
-            scratch.append(Life(f"{node.output.name}:scratch", schedule.scratch_bytes, now, now, scratch=True))
+        for i, (kind, count) in enumerate(schedule.scratch):
+            scratch.append(Life(scratch_name(node.output.name, i), kind.bytes * count, now, now, scratch=True))
     for v in graph.outputs:
         last[home[v.name]] = len(layers)
     lives = [Life(n, max(1, size[n]), first[n], last[n], may.get(n, {})) for n in size]
     return Liveness((*lives, *scratch), tuple(layers), home)
+
+
+def scratch_name(output: str, index: int) -> str:
+    """The buffer that the kernel of an output works in."""
+    return f"{output}:scratch{index or ''}"
 
 
 def _sharing(graph: Graph, node: Node, schedule: Schedule, home: Mapping[str, str]) -> dict[str, Overlap]:

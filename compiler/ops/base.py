@@ -98,6 +98,13 @@ class Op:
         """Elements of working memory that `lower` gets as a last view; none when it is 0."""
         return U8, 0
 
+    def scratches(
+        self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]
+    ) -> tuple[tuple[Type, int], ...]:
+        """The same for operators that work in several types."""
+        kind, count = self.scratch(inputs, outputs)
+        return ((kind, count),) if count else ()
+
     def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:
         """Multiply-accumulates of one execution."""
         return 0
