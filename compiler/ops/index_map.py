@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from compiler.graph.types import Array, TensorType
 from compiler.loop.nodes import Expr, Select, Unary, const, maximum, minimum
 from compiler.ops.base import Op, Reader, expect, normal_axis
+from compiler.ops.indexing import as_stored
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -37,8 +38,9 @@ class Concat(Op):
         return np.concatenate(arrays, axis=self.axis)
 
     def lower(self, k: Kernel, *views: View) -> None:
-        y, start = views[-1], 0
-        for x in views[:-1]:
+        *operands, y = as_stored(*views)
+        start = 0
+        for x in operands:
             with k.over(x) as at:
                 moved = [i + start if a == self.axis else i for a, i in enumerate(at)]
                 k.store(y, tuple(moved), x[at])
@@ -71,6 +73,7 @@ class Slice(Op):
         return x[np.ix_(*rows)] if rows else x
 
     def lower(self, k: Kernel, x: View, y: View) -> None:
+        x, y = as_stored(x, y)
         with k.over(y) as at:
             source = [i * d + s for i, d, s in zip(at, self.steps, self.starts, strict=True)]
             k.store(y, at, x[tuple(source)])
@@ -105,12 +108,16 @@ def _clip(value: int) -> int:
 def _split(r: Reader) -> tuple[Value, ...]:
     x = r.type()
     axis = normal_axis(int(r.attr("axis", 0)), x.rank)
-    if r.opset < 13:
-        sizes = r.attr("split")
-    else:
-        sizes = r.constant(1).reshape(-1).tolist() if r.has(1) else None
+    sizes = r.attr("split") if r.opset < 13 else None
+    if r.has(1):  # opset 1 allows both
+        sizes = r.constant(1).reshape(-1).tolist()
     if sizes is None:
-        count = int(r.attr("num_outputs", r.output_count))
+        count = int(r.attr("num_outputs", len(r.wanted)))
+        expect(
+            1 <= count <= max(len(r.wanted), 1),
+            "E0303",
+            f"Split into {count} parts, of which {len(r.wanted)} are named",
+        )
         chunk = -(-x.shape[axis] // count)
         sizes = [max(0, min(chunk, x.shape[axis] - i * chunk)) for i in range(count)]
     expect(sum(sizes) == x.shape[axis], "E0303", f"Split of {x} into {list(sizes)} along axis {axis}")
@@ -128,35 +135,47 @@ Mode = Literal["constant", "reflect", "edge", "wrap"]
 
 @dataclass(frozen=True)
 class Pad(Op):
-    """`pads` are the begins of all axes, then the ends; negative ones crop."""
+    """`pads` are the begins of all axes, then the ends; negative ones crop.
+
+    `value` is None when it is known at run time only: then it is the second operand.
+    """
 
     pads: tuple[int, ...] = ()
     mode: Mode = "constant"
-    value: float = 0.0
+    value: float | None = 0.0
     onnx = ("Pad",)
     compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {"Pad": (1, 3)}
     layout_rule = "same"
 
-    def infer(self, x: TensorType) -> TensorType:
+    def infer(self, x: TensorType, *value: TensorType) -> TensorType:
         n = x.rank
+        fits = len(value) == (self.value is None) and all(v.elements == 1 and v.dtype == x.dtype for v in value)
+        expect(fits, "E0305", f"Pad of {x} with {', '.join(map(str, value)) or 'no value'}")
+        expect(len(self.pads) == 2 * n, "E0303", f"Pad of {x} by {self.pads}")
         shape = tuple(x.shape[a] + self.pads[a] + self.pads[n + a] for a in range(n))
         expect(all(s >= 0 for s in shape), "E0303", f"Pad of {x} by {self.pads}")
+        if self.mode in ("edge", "wrap"):
+            fits = all(x.shape[a] or not (self.pads[a] or self.pads[n + a]) for a in range(n))
+            expect(fits, "E0303", f"Pad of {x} by {self.pads} with elements of it")
         if self.mode == "reflect":
             fits = all(max(self.pads[a], self.pads[n + a]) < max(x.shape[a], 1) for a in range(n))
             expect(fits, "E0303", f"reflecting {x} by {self.pads}")
         return x.with_shape(shape)
 
-    def reference(self, x: Array) -> Array:
+    def reference(self, x: Array, *value: Array) -> Array:
         n = x.ndim
         if n == 0:
             return x
         crop = tuple(slice(max(0, -self.pads[a]), x.shape[a] - max(0, -self.pads[n + a])) for a in range(n))
         widths = [(max(0, self.pads[a]), max(0, self.pads[n + a])) for a in range(n)]
         if self.mode == "constant":
-            return np.pad(x[crop], widths, constant_values=np.asarray(self.value, x.dtype))
+            outside = value[0].reshape(()) if value else np.asarray(self.value, x.dtype)
+            return np.pad(x[crop], widths, constant_values=outside)
         return np.pad(x[crop], widths, mode=self.mode)
 
-    def lower(self, k: Kernel, x: View, y: View) -> None:
+    def lower(self, k: Kernel, x: View, *rest: View) -> None:
+        *values, y = rest
+        given = k.let("value", values[0].at(0)) if values else const(self.value or 0, x.type)
         with k.over(y) as at:
             source, outside = [], None
             for a, i in enumerate(at):
@@ -175,31 +194,45 @@ class Pad(Op):
                         source.append((n - 1) - _abs((n - 1) - _abs(p)))
                     case "wrap":
                         source.append((p + n * (1 + max(0, self.pads[a]) // n)) % n)
-            value = x[tuple(source)] if x.size else const(self.value, x.type)
+            value = x[tuple(source)] if x.size else given
             if outside is not None and x.size:
-                value = Select(outside, const(self.value, x.type), value)
+                value = Select(outside, given, value)
             k.store(y, at, value)
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         x = r.type()
-        value: Any = 0.0
+        value: Any = 0
         if r.opset < 11:
-            pads = list(r.attr("pads"))
+            pads = [int(p) for p in r.attr("pads" if r.opset > 1 else "paddings")]
             value = r.attr("value", 0.0)
         else:
-            pads = r.constant(1).reshape(-1).tolist()
-            value = r.constant(2).item() if r.has(2) else 0.0
-            if r.has(3):
-                axes = [normal_axis(int(a), x.rank) for a in r.constant(3).reshape(-1).tolist()]
-                wide = [0] * (2 * x.rank)
-                for i, a in enumerate(axes):
-                    wide[a], wide[x.rank + a] = pads[i], pads[len(axes) + i]
-                pads = wide
+            pads = [int(p) for p in r.constant(1).reshape(-1)]
+            if r.has(2):
+                known = r.known(2)
+                value = None if known is None else known.reshape(-1)[0].item()
+        if r.has(3):
+            axes = [normal_axis(int(a), x.rank) for a in r.constant(3).reshape(-1)]
+            expect(len(pads) == 2 * len(axes), "E0303", f"Pad of axes {axes} by {pads}")
+            wide = [0] * (2 * x.rank)
+            for i, a in enumerate(axes):
+                wide[a], wide[x.rank + a] = pads[i], pads[len(axes) + i]
+            pads = wide
         mode = r.attr("mode", "constant")
-        if mode == "reflect" and any(p < 0 for p in pads):
-            raise r.unsupported("Pad reflects and crops at once", "use a Slice for the cropping")
-        return r.add(cls(tuple(int(p) for p in pads), mode, float(value)), r.inputs[0])
+        if mode not in get_args(Mode):
+            raise r.unsupported(f"the padding mode '{str(mode)[:40]}'")
+        if mode == "constant":
+            return r.add(cls(tuple(pads), mode, value), r.inputs[0], *([r.inputs[2]] if value is None else []))
+        return r.add(cls(tuple(max(p, 0) for p in pads), mode), _cropped(r, pads))
+
+
+def _cropped(r: Reader, pads: list[int]) -> Value:
+    """The operand without what negative pads take away."""
+    x = r.type()
+    starts = tuple(max(0, -p) for p in pads[: x.rank])
+    shape = tuple(n - s - max(0, -p) for n, s, p in zip(x.shape, starts, pads[x.rank :], strict=True))
+    expect(min(shape, default=0) >= 0, "E0303", f"Pad of {x} by {pads}")
+    return r.value() if shape == x.shape else r.add(Slice(starts, (1,) * x.rank, shape), r.value())
 
 
 def _abs(e: Expr) -> Expr:

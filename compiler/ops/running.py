@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compiler.graph.types import INTEGERS, Array, TensorType
-from compiler.loop.nodes import Expr, const
+from compiler.loop.nodes import Const, Expr, const
 from compiler.ops.base import Op, Reader, expect
 from compiler.ops.indexing import bounded
+from compiler.ops.numbers import rounded, wide
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -39,20 +40,19 @@ class Running(Op):
 
     def reference(self, x: Array, axis: Array) -> Array:
         at = min(max(int(axis.reshape(())), -x.ndim), x.ndim - 1)
-        wide = x.astype(np.float32) if x.dtype.kind in "fV" and x.dtype.itemsize < 4 else x
-        rows = np.flip(wide, at) if self.reverse else wide
+        rows = np.flip(wide(x), at) if self.reverse else wide(x)
         over = np.cumprod if self.product else np.cumsum
-        y = over(rows, axis=at, dtype=wide.dtype)
+        y = over(rows, axis=at, dtype=rows.dtype)
         if self.exclusive:
             first = np.full_like(np.take(y, [0] if y.shape[at] else [], at), int(self.product))
             y = np.concatenate([first, np.take(y, range(y.shape[at] - 1), at)], at)
-        return (np.flip(y, at) if self.reverse else y).astype(x.dtype)
+        return rounded(np.flip(y, at) if self.reverse else y, str(x.dtype))
 
     def lower(self, k: Kernel, x: View, axis: View, y: View) -> None:
         rank = len(x.shape)
-        given = axis.at(0) if axis.buffer is not None else None
-        if given is None:
-            self._along(k, int(axis.value) % rank, x, y)
+        given = axis.at(0)
+        if isinstance(given, Const):
+            self._along(k, min(max(int(given.value), -rank), rank - 1) % rank, x, y)
             return
         chosen = k.let("axis", (bounded(given, -rank, rank - 1) + rank) % rank)
         for a in range(rank):

@@ -12,6 +12,7 @@ import numpy as np
 from compiler.graph.types import Array, TensorType
 from compiler.loop.nodes import I64, Cast, Compare, Const, Expr, minimum
 from compiler.ops.base import Op, Reader, Spelling, expect, normal_axis
+from compiler.ops.numbers import wide
 from compiler.ops.one_hot import OneHot
 from compiler.ops.shaping import Reshape
 
@@ -31,16 +32,16 @@ def better(a: Expr, b: Expr, largest: bool, ties: bool = False) -> Expr:
 
 def _ranks(x: Array, axis: int, largest: bool) -> Array:
     """Numbers that sort as elements are wanted: the best first, NaN last, equal ones in their order."""
-    wide = x.astype(np.float64) if x.dtype.kind in "fV" else x
-    order: Array = np.argsort(wide, axis=axis, kind="stable")  # NaN lies at the end
+    x = wide(x)
+    order: Array = np.argsort(x, axis=axis, kind="stable")  # NaN lies at the end
     if not largest:
         return order
     n = x.shape[axis]
-    backward: Array = np.flip(np.argsort(np.flip(wide, axis), axis=axis, kind="stable"), axis)
+    backward: Array = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
     descending: Array = (n - 1) - backward
-    if x.dtype.kind not in "fV":
+    if x.dtype.kind != "f":
         return descending
-    missing = np.take_along_axis(np.isnan(wide), descending, axis)
+    missing = np.take_along_axis(np.isnan(x), descending, axis)
     return np.take_along_axis(descending, np.argsort(missing, axis=axis, kind="stable"), axis)
 
 

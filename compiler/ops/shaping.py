@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from compiler.graph.types import Array, TensorType
+from compiler.graph.types import Array, TensorType, fill
 from compiler.ops.base import Op, Reader, expect, normal_axis
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Reshape(Op):
                 axis = axis + x.rank if axis < 0 else axis
                 shape: tuple[int, ...] = (prod(x.shape[:axis]), prod(x.shape[axis:]))
             case "Squeeze":
-                given = r.attr("axes") if r.opset < 13 else (r.constant(1).tolist() if r.has(1) else None)
+                given = r.attr("axes") if r.opset < 13 else (r.constant(1).reshape(-1).tolist() if r.has(1) else None)
                 axes = {normal_axis(int(a), x.rank) for a in given} if given is not None else {
                     i for i, n in enumerate(x.shape) if n == 1
                 }  # fmt: skip
@@ -96,9 +96,12 @@ class Identity(Op):
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         if r.op_type == "Dropout":
-            training = r.known(2) if r.has(2) else None
-            if (r.has(2) and training is None) or (training is not None and bool(training)):
+            ratio = r.known(1) if r.opset >= 12 else None
+            drops = ratio is None or bool(ratio.reshape(-1)[0])
+            if r.has(2) and bool(r.constant(2).reshape(-1)[0]) and drops:
                 raise r.unsupported("Dropout in training mode drops random elements", "export the model in eval mode")
-            if r.output_count > 1:
-                raise r.unsupported("the mask output of Dropout is used", "export the model in eval mode")
+            if len(r.wanted) > 1 and r.wanted[1]:
+                x = r.type()
+                mask = r.const(fill(1, "bool" if r.opset >= 10 else x.dtype, x.shape), "mask")
+                return r.add(cls(), r.inputs[0]), mask
         return r.add(cls(), r.inputs[0])

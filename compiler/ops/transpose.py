@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.graph.types import Array, TensorType
 from compiler.ops.base import Op, Reader, expect
+from compiler.ops.indexing import as_stored
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -31,6 +32,7 @@ class Transpose(Op):
         return np.transpose(x, self.axes)
 
     def lower(self, k: Kernel, x: View, y: View) -> None:
+        x, y = as_stored(x, y)
         with k.over(y) as at:
             k.store(y, at, x[tuple(at[self.axes.index(a)] for a in range(len(x.shape)))])
 
@@ -54,6 +56,7 @@ class Copy(Op):
         return x
 
     def lower(self, k: Kernel, x: View, y: View) -> None:
+        x, y = as_stored(x, y)
         if x.strides == y.strides:
             with k.loop(y.size, "i") as i:
                 k.store_at(y, i, x.at(i))
