@@ -34,14 +34,14 @@ _LAYERS = """
     adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d batch_norm channel_shuffle col2im conv1d conv2d conv3d
     conv_transpose1d conv_transpose2d conv_transpose3d convolution embedding grid_sampler grid_sampler_2d
     group_norm gru im2col instance_norm layer_norm linear lstm max_pool1d max_pool1d_with_indices
-    max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices native_batch_norm native_group_norm
+    max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices native_batch_norm
     native_layer_norm pixel_shuffle pixel_unshuffle rms_norm rnn_relu rnn_tanh scaled_dot_product_attention unfold
     upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d
     upsample_trilinear3d affine_grid_generator cosine_similarity pairwise_distance cdist
     _native_batch_norm_legit_no_training _native_batch_norm_legit _adaptive_avg_pool2d _adaptive_avg_pool3d
-    _scaled_dot_product_flash_attention_for_cpu _transformer_encoder_layer_fwd _native_multi_head_attention
+    _transformer_encoder_layer_fwd _native_multi_head_attention
     constant_pad_nd pad reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
-    replication_pad3d alpha_dropout dropout feature_alpha_dropout feature_dropout native_dropout
+    replication_pad3d alpha_dropout dropout feature_alpha_dropout feature_dropout
 """
 _REDUCTIONS = """
     all amax amin any argmax argmin argsort cumprod cumsum logcumsumexp logsumexp max mean median min norm prod std sum
@@ -54,7 +54,7 @@ _SHAPING = """
     narrow numpy_T permute ravel repeat repeat_interleave reshape reshape_as roll rot90 scatter scatter_add
     scatter_reduce select select_scatter slice slice_scatter split split_with_sizes squeeze stack swapaxes swapdims t
     take_along_dim tensor_split tile to _to_copy transpose tril triu type_as unbind unflatten unsqueeze
-    view view_as vstack where copy fill meshgrid mT _unsafe_view _reshape_alias _shape_as_tensor
+    view view_as vstack where copy fill meshgrid mT _unsafe_view
     block_diag kron
 """
 _CONSTANTS = """
@@ -78,6 +78,10 @@ _RANDOM = frozenset(
     "bernoulli_ normal_ uniform_ exponential_ random_".split()
 )
 _VALUES_DECIDE = frozenset("nonzero masked_select unique unique_consecutive _unique2 unique_dim bincount histc".split())
+
+
+# Operators that do something else while a network is trained, which an argument of theirs says.
+TRAINED = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout batch_norm rrelu".split())
 
 
 def listed(name: str) -> bool:

@@ -142,16 +142,6 @@ _REFUSALS: dict[Kind, tuple[str, str]] = {
     "savedmodel": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
     "safetensors": ("E0113", "Weights alone do not say how layers are connected. Load them into the model and export."),
     "damaged": ("E0114", "Export or download the model again."),
-    "torchscript": (
-        "E0121",
-        "TorchScript is not read yet. Save the model itself (torch.save(model, file), stock layers), or export it to "
-        "ONNX: torch.onnx.export(model, example, 'model.onnx', dynamo=True).",
-    ),
-    "pt2": (
-        "E0122",
-        "torch.export archives are not read yet. Turn the exported program into ONNX: "
-        "torch.onnx.export(program, dynamo=True).save('model.onnx').",
-    ),
     "torch-legacy": (
         "E0123",
         "Load it with a PyTorch of today and save it again: torch.save(model, file) writes the current format.",

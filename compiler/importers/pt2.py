@@ -24,6 +24,7 @@ from compiler.importers.pt2_file import ExportFile, Meta, Weight, damaged, is_sy
 from compiler.importers.pt2_values import Arguments, SubGraph
 from compiler.importers.torch_build import import_torch
 from compiler.importers.torch_checks import Shape
+from compiler.importers.torch_fast_paths import FAST_PATHS, spelled_out
 from compiler.importers.torch_fx import Builder, Misfit, Program, Scope, unlisted
 from compiler.importers.torch_pickle import shown
 
@@ -202,6 +203,8 @@ class _Reader:
             return x.shape[dim]
         if name == "sym_numel":
             return math.prod(positional[0].shape)
+        if name in FAST_PATHS:
+            return spelled_out(self.builder.call, name, positional, keywords, self.where)
         return self.builder.call(name, positional, keywords, overload)
 
     def _wrapped(self, arguments: list[Any], depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""Kernels that PyTorch fuses for itself when it runs without gradients, spelled out in layers.
+"""Kernels that PyTorch uses inside of its layers, spelled out as the layers they are.
 
 A transformer traced in evaluation mode holds one call per encoder layer. What it computes is what `torch.export`
 writes for the same layer, in the same order.
@@ -7,8 +7,10 @@ writes for the same layer, in the same order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from compiler.importers.torch_fx import Misfit, Scope, unlisted
 
 Call = Callable[[str, list[Any], dict[str, Any]], Any]
 
@@ -116,7 +118,42 @@ def encoder_layer(
     return norm(call("add", [x, feed(x)], {}), norm2_weight, norm2_bias)
 
 
+def batch_norm(
+    call: Call, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, momentum: float, eps: float
+) -> list[Any]:
+    """`aten::_native_batch_norm_legit_no_training`: the layer, which compares the sizes before it reads anything."""
+    return [call("batch_norm", [x, weight, bias, mean, variance, False, momentum, eps, False], {}), None, None]
+
+
+def native_batch_norm(
+    call: Call,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> list[Any]:
+    """`aten::native_batch_norm`."""
+    return [call("batch_norm", [x, weight, bias, mean, variance, training, momentum, eps, False], {}), None, None]
+
+
 FAST_PATHS: dict[str, Callable[..., Any]] = {
     "_transformer_encoder_layer_fwd": encoder_layer,
     "_native_multi_head_attention": self_attention,
+    "_native_batch_norm_legit_no_training": batch_norm,
+    "native_batch_norm": native_batch_norm,
 }
+
+
+def spelled_out(call: Call, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], where: str) -> Any:
+    """A call of an operator of `FAST_PATHS`."""
+    try:
+        return FAST_PATHS[name](call, *arguments, **keywords)
+    except Masked:
+        reason = "it is fused and has a mask; trace the model with gradients enabled"
+        raise unlisted({name: reason}, where) from None
+    except (TypeError, AttributeError, ZeroDivisionError):
+        raise Misfit(name, Scope(), "its arguments are not those it has") from None

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import ModelError
-from compiler.importers.aten import Tensor, listed, why_not, writes
+from compiler.importers.aten import TRAINED, Tensor, listed, why_not, writes
 from compiler.importers.torch_build import import_torch
 from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_dtypes import DTYPES
 from compiler.importers.torch_pickle import shown
 
-MAX_NODES = 50_000
+MAX_NODES = 10_000
 MAX_RANK = 16
 MAX_ELEMENTS = 1 << 26  # of one tensor: 256 MiB of float32, far more than any target has
 
@@ -41,7 +41,6 @@ class Value(Tensor):
     node: Any
     fake: Any
     known: Any = None  # the real tensor, where it is a small constant
-    weight: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -109,6 +108,7 @@ class Builder:
         self._mode = FakeTensorMode(allow_non_fake_inputs=False)
         self._inputs: list[tuple[str, Value]] = []
         self._weights: list[tuple[str, Value, Any]] = []
+        self._memory: set[int] = set()  # of weights
         self._nodes = 0
 
     # -- what a program is made of ---------------------------------------------------------------------------
@@ -129,9 +129,9 @@ class Builder:
             self._placeholder(f"weight_{len(self._weights)}", fake, first_input),
             fake,
             known=tensor if tensor.dim() == 0 else None,
-            weight=True,
         )
         self._weights.append((name or f"constant_{len(self._weights)}", value, tensor))
+        self._memory.add(_memory(fake))
         return value
 
     def number(self, value: float | int | bool) -> Value:
@@ -148,7 +148,7 @@ class Builder:
     def allowed(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], overload: str = "") -> Any:
         """`call` for operators that we chose."""
         found = _values((*arguments, *keywords.values()))
-        if writes(name) and arguments and isinstance(arguments[0], Value) and arguments[0].weight:
+        if writes(name) and arguments and isinstance(arguments[0], Value) and self._is_of_weight(arguments[0]):
             raise ModelError(
                 "E0142",
                 f"The program changes its own weights ({shown(name)})",
@@ -232,7 +232,20 @@ class Builder:
         if unknown := set(keywords) - set(types):
             raise Misfit(name, self.scope, f"it has no argument {shown(min(unknown))}")
         named = {k: self._converted(v, types[k]) for k, v in keywords.items() if v is not None}
+        self._check_mode(name, {a.name: v for a, v in zip(wanted, positional, strict=False)} | named)
         return target, positional, named
+
+    def _check_mode(self, name: str, given: Mapping[str, Any]) -> None:
+        """Dropout and statistics of the batch belong to training, and are random or depend on the batch."""
+        training = given.get("train") is True or given.get("training") is True
+        if training and (name.rstrip("_") in TRAINED or given.get("dropout")):
+            raise ModelError(
+                "E0146",
+                f"The program was saved in training mode: '{shown(name)}' is that of training",
+                where=self.where,
+                facts={"module": shown(self.scope.path)} if self.scope.path else {},
+                help="Call model.eval() before torch.jit.trace or torch.export.export, and save it again.",
+            )
 
     def _converted(self, value: Any, kind: Any) -> Any:
         """An argument as PyTorch's own type, where programs write a number or a name."""
@@ -332,6 +345,10 @@ class Builder:
             return [self._nodes_of(a) for a in argument]
         return argument
 
+    def _is_of_weight(self, value: Value) -> bool:
+        """A weight or a view of one."""
+        return _memory(value.fake) in self._memory
+
     def _as_tensors(self, argument: Any) -> Any:
         return _fakes_of(argument)
 
@@ -358,6 +375,11 @@ def unlisted(names: Mapping[str, str], where: str) -> ModelError:
         facts={shown(name): reason for name, reason in sorted(names.items())},
         help="Replace it in the model by layers of torch.nn, or export the model to ONNX and compile that file.",
     )
+
+
+def _memory(fake: Any) -> int:
+    """The storage that a tensor lies in, which it shares with its views."""
+    return int(fake.untyped_storage()._cdata)
 
 
 def _verifier() -> Any:

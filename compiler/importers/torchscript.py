@@ -20,8 +20,8 @@ from compiler.errors import ModelError
 from compiler.importers.aten import Calls, Tensor, output_names
 from compiler.importers.torch_build import import_torch
 from compiler.importers.torch_checks import Shape
-from compiler.importers.torch_fast_paths import FAST_PATHS, Masked
-from compiler.importers.torch_fx import Builder, Misfit, Program, Scope, unlisted
+from compiler.importers.torch_fast_paths import FAST_PATHS, spelled_out
+from compiler.importers.torch_fx import Builder, Misfit, Program, Scope
 from compiler.importers.torch_pickle import TensorRef
 from compiler.importers.torchscript_builtins import ProgramError
 from compiler.importers.torchscript_data import ScriptFile, dtype_of, open_script
@@ -64,12 +64,7 @@ class _Building(Calls):
 
     def call(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         if name in FAST_PATHS:
-            try:
-                return FAST_PATHS[name](self.builder.call, *arguments, **keywords)
-            except Masked:
-                raise unlisted(
-                    {name: "it is fused and has a mask; trace the model with gradients enabled"}, self.file.where
-                ) from None
+            return spelled_out(self.builder.call, name, arguments, keywords, self.file.where)
         return self.builder.call(name, arguments, keywords)
 
     def _tensor(self, ref: TensorRef) -> Any:

@@ -53,7 +53,7 @@ class Builtins:
         first = arguments[0] if arguments else None
         if isinstance(first, Tensor) and name in _OF_TENSORS:
             return _OF_TENSORS[name](self, *arguments, **keywords)
-        if isinstance(first, (list, dict)) and name in _OF_LISTS and not (name in _PLAIN and _plain_list(first)):
+        if isinstance(first, (list, dict)) and name in _OF_LISTS:
             return _OF_LISTS[name](self, *arguments)
         if name in _ANYTHING:
             return _ANYTHING[name](self, *arguments)
@@ -293,10 +293,6 @@ def _as_layer(arguments: Sequence[Any]) -> tuple[str, list[Any]]:
 
 def _has_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _has_tensor(v)) for v in values)
-
-
-def _plain_list(values: Any) -> bool:
-    return isinstance(values, list) and not _has_tensor(values)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def open_script(path: Path, where: str) -> ScriptFile:
         _traced(archive, prefix, where),
         where,
     )
+    _check_classes(file, objects.values())
     _check_tensors(file, [*tensors.values(), *(c for c in constants if isinstance(c, TensorRef))], path)
     return file
 
@@ -132,6 +133,18 @@ def _check_calls(found: Unpickled, where: str) -> None:
             "E0126", f"The pickle is refused: it calls {named}", where=where, facts={"calls": named},
             help="A module that torch.jit.save wrote never contains this. Nothing of it was executed.",
         )  # fmt: skip
+
+
+def _check_classes(file: ScriptFile, objects: Iterable[Object]) -> None:
+    """A class that restores itself by code says something else than its state: it is not guessed at."""
+    for name in dict.fromkeys(f"{each.cls.module}.{each.cls.name}" for each in objects):
+        if "__setstate__" in file.code.type(name).methods:
+            raise ModelError(
+                "E0144",
+                f"The class {shown(name.rpartition('.')[2])} restores itself by code (__setstate__)",
+                where=file.where,
+                help="Nothing of it was executed. Quantised layers do this: save the float model.",
+            )
 
 
 def _named(root: Object) -> tuple[dict[str, Object], dict[str, TensorRef]]:

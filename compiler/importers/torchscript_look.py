@@ -21,6 +21,7 @@ from compiler.importers.torchscript_builtins import UNKNOWN, ProgramError
 from compiler.importers.torchscript_data import ScriptFile, dtype_of
 from compiler.importers.torchscript_run import Follower
 
+SCAN_STEPS = 400_000  # of the walks that look for a size that fits
 SIZES = {1: (16, 32, 50, 64, 100, 128, 256, 512, 1000), 2: (28, 32, 48, 64, 96, 128, 160, 224), 3: (16, 32, 64)}
 
 
@@ -76,6 +77,7 @@ class Found:
     unlisted: dict[str, str] = field(default_factory=dict)
     macs: int | None = 0
     misfit: str = ""
+    steps: int = 0
 
     @property
     def output_names(self) -> list[str]:
@@ -124,7 +126,7 @@ def look(file: ScriptFile, given: Mapping[str, Shape]) -> Found:
     if any(dtype != "float32" for dtype in dtypes.values()) or len(known) > len(given):
         again, _ = _walk(file, names, known, dtypes)
         found = again
-    found.inputs = [_input(file, name, names, known, dtypes, told.get(name)) for name in names]
+    found.inputs = [_input(file, name, names, known, dtypes, told.get(name), found.steps) for name in names]
     return found
 
 
@@ -135,6 +137,7 @@ def _input(
     known: Mapping[str, Shape],
     dtypes: dict[str, str],
     told: Told | None,
+    steps: int,
 ) -> SeenInput:
     if name in known:
         return SeenInput(name, known[name], dtype=dtypes[name])
@@ -142,6 +145,8 @@ def _input(
         return SeenInput(name, None, None, "no layer says how large it is", dtypes[name])
     free = [i for i, n in enumerate(told.shape) if n is None]
     if len(names) > 1 or not free or len(told.shape) - 2 != len(free) or len(free) not in SIZES:
+        return SeenInput(name, None, told.shape, "the layers leave a size open", dtypes[name])
+    if steps * len(SIZES[len(free)]) > SCAN_STEPS:
         return SeenInput(name, None, told.shape, "the layers leave a size open", dtypes[name])
     fitting = []
     for size in SIZES[len(free)]:
@@ -162,15 +167,16 @@ def _walk(
     file: ScriptFile, names: Sequence[str], known: Mapping[str, Shape], dtypes: Mapping[str, str]
 ) -> tuple[Found, dict[str, Told]]:
     calls = _Looking(file)
-    inputs = [Seen(known.get(name), dtypes[name], "" if name in known else name) for name in names]
+    inputs = [Seen(known.get(name), dtypes[name], name) for name in names]
     found = calls.found
+    follower = Follower(file, calls)
+    calls.guessed = lambda: follower.guesses > 0
     try:
-        follower = Follower(file, calls)
-        calls.guessed = lambda: follower.guesses > 0
         result = follower.forward(inputs)
         found.outputs = [(v.shape, v.dtype) if isinstance(v, Tensor) else (None, "float32") for v in _leaves(result)]
     except (Unfit, ProgramError) as reason:
         found.misfit = str(reason)
+    found.steps = follower.steps
     if any(shape is None for shape, _ in found.outputs):
         found.macs = None
     return found, calls.told

@@ -19,7 +19,7 @@ from compiler.importers.torch_pickle import Global, Object, TensorRef, shown
 from compiler.importers.torchscript_builtins import UNKNOWN, Builtins, ProgramError
 from compiler.importers.torchscript_data import ScriptFile
 
-MAX_STEPS = 2_000_000  # expressions and statements
+MAX_STEPS = 1_000_000  # expressions and statements
 MAX_CALLS = 60  # calls in calls
 FORWARD = "forward"
 
@@ -43,6 +43,16 @@ class _Frame:
     """The names of one function as it runs."""
 
     names: dict[str, Any]
+
+
+class GradMode:
+    """`with torch.no_grad():` and its like, which change nothing here."""
+
+
+GRAD_MODES = frozenset(
+    f"__torch__.torch.autograd.grad_mode.{name}"
+    for name in ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode")
+)
 
 
 class _Returned(Exception):
@@ -153,6 +163,10 @@ class Follower:
                     self.block(node.body, frame)
             case ast.While(test=test, body=body):
                 self.loop(test, body, frame)
+            case ast.With(items=items, body=body):
+                if not all(isinstance(self.value(item.context_expr, frame), GradMode) for item in items):
+                    raise self.unknown(node)
+                self.block(body, frame)
             case ast.Pass():
                 pass
             case _:
@@ -320,6 +334,10 @@ class Follower:
             if isinstance(owner, Object):
                 arguments, keywords = self._arguments(node, frame)
                 return self.method(owner, node.func.attr, arguments, keywords)
+            if isinstance(owner, Function) and owner.name in GRAD_MODES and node.func.attr == "__new__":
+                return GradMode()
+            if isinstance(owner, GradMode) and node.func.attr == "__init__":
+                return None
             target = self.attribute(owner, node.func.attr)
         else:
             target = self.value(node.func, frame)
