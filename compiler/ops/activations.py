@@ -11,10 +11,12 @@ import numpy as np
 
 from compiler.graph.types import FLOATS, INTEGERS, Array
 from compiler.loop import math
-from compiler.loop.nodes import Expr, Unary, maximum, minimum, select
+from compiler.loop.nodes import F32, Cast, Expr, Unary, maximum, minimum, select
 from compiler.ops.arithmetic import Max, Min
 from compiler.ops.base import Reader
+from compiler.ops.cast import converted
 from compiler.ops.elementwise import Elementwise
+from compiler.ops.shaping import Reshape
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
@@ -66,6 +68,15 @@ class PRelu(Elementwise):
 
     def reference(self, x: Array, slope: Array) -> Array:
         return np.where(x < 0, x * slope, x)
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        """Before opset 7 one slope for each channel was meant, wherever the channels lie."""
+        cls.check(r)
+        x, slope = r.type(0), r.type(1)
+        if r.opset < 7 and slope.rank == 1 and slope.elements > 1 and x.rank > 2:
+            return r.add(cls(), r.inputs[0], r.add(Reshape((slope.elements, *(1,) * (x.rank - 2))), r.inputs[1]))
+        return r.add(cls(), *r.inputs)
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,55 @@ class Elu(Elementwise):
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         return r.add(cls(_f32(r.attr("alpha", 1.0))), r.inputs[0])
+
+
+@dataclass(frozen=True)
+class Selu(Elementwise):
+    """gamma * x, below 0 gamma * alpha * (exp(x) - 1); the constants are those of Klambauer et al., 2017."""
+
+    alpha: float = 1.6732632
+    gamma: float = 1.050701
+    onnx = ("Selu",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        below = (math.exp(minimum(x[0], 0.0)) - 1.0) * (self.gamma * self.alpha)
+        return select(x[0] < 0.0, below, x[0] * self.gamma)
+
+    def reference(self, x: Array) -> Array:
+        below = self.gamma * self.alpha * np.expm1(np.minimum(x, 0))
+        return np.where(x < 0, below, self.gamma * x).astype(x.dtype)
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        alpha = 1.6732 if r.opset < 6 else 1.6732631921768188
+        gamma = 1.0507 if r.opset < 6 else 1.0507010221481323
+        return r.add(cls(_f32(r.attr("alpha", alpha)), _f32(r.attr("gamma", gamma))), r.inputs[0])
+
+
+@dataclass(frozen=True)
+class Shrink(Elementwise):
+    """x + bias below -lambd, x - bias above lambd, 0 between."""
+
+    lambd: float = 0.5
+    bias: float = 0.0
+    dtypes = FLOATS | INTEGERS
+    onnx = ("Shrink",)
+
+    def scalar(self, k: Kernel, *x: Expr) -> Expr:
+        value = x[0] if x[0].type.is_float else Cast(x[0], F32)
+        result = select(value < -self.lambd, value + self.bias, select(value > self.lambd, value - self.bias, 0.0))
+        return result if x[0].type.is_float else Cast(result, x[0].type)
+
+    def reference(self, x: Array) -> Array:
+        wide = x if x.dtype.kind == "f" else x.astype(np.float32)
+        bias = wide.dtype.type(self.bias)
+        y = np.where(wide < -self.lambd, wide + bias, np.where(wide > self.lambd, wide - bias, wide.dtype.type(0)))
+        return converted(y, str(x.dtype))
+
+    @classmethod
+    def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
+        cls.check(r)
+        return r.add(cls(_f32(r.attr("lambd", 0.5)), _f32(r.attr("bias", 0.0))), r.inputs[0])
 
 
 @dataclass(frozen=True)
