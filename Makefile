@@ -42,6 +42,6 @@ docs: ## docs/ anew from the code: what is supported, settings
 	@$(BIN)/python scripts/docs.py
 
 clean: ## remove everything that was built or installed here
-	rm -rf .venv .setup build frontend/dist frontend/node_modules bench/results *.egg-info
+	rm -rf .venv .venv-tensorflow .setup build frontend/dist frontend/node_modules bench/results *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

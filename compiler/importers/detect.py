@@ -123,7 +123,6 @@ _MAGIC: tuple[tuple[bytes, int, Kind, str], ...] = (
     *((bytes((0x80, protocol)), 0, "pickle", "a Python pickle") for protocol in (2, 3, 4, 5)),
 )
 
-_ONNX_HELP = "Convert the model to ONNX and compile that file."
 _REFUSALS: dict[Kind, tuple[str, str]] = {
     "empty": ("E0110", "Check that the export or the download finished."),
     "binary": ("E0111", "Choose the model file."),
@@ -134,12 +133,7 @@ _REFUSALS: dict[Kind, tuple[str, str]] = {
     "onnx-zip": ("E0112", "Unpack it and choose the model file inside."),
     "graph": ("E0112", "Convert the model again."),
     "compressed": ("E0112", "Unpack it and choose the model file inside."),
-    "tflite": ("E0113", "TensorFlow Lite models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
-    "hdf5": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
-    "keras": ("E0113", "Keras models are not read yet. " + _ONNX_HELP + " (model.export(file, format='onnx'))"),
-    "graphdef": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
     "folder": ("E0112", "Choose the model file inside."),
-    "savedmodel": ("E0113", "TensorFlow models are not read yet. " + _ONNX_HELP + " (python -m tf2onnx.convert)"),
     "safetensors": ("E0113", "Weights alone do not say how layers are connected. Load them into the model and export."),
     "damaged": ("E0114", "Export or download the model again."),
     "torch-legacy": (

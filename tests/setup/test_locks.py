@@ -17,7 +17,9 @@ def requirements() -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-torch.lock", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-torch.lock", "requirements-tensorflow.lock", "pyproject.toml"]
+)
 def test_python_requirements_name_no_address(name: str) -> None:
     assert not re.search(
         r"https?:|file:|--(extra-)?index|--find-links|^-[if] ", (ROOT / name).read_text(), flags=re.MULTILINE
@@ -47,7 +49,8 @@ def test_every_python_requirement_has_a_hash() -> None:
 
 def test_every_direct_dependency_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [d for extra in project["optional-dependencies"].values() for d in extra]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + [d for name in extras if name != "tensorflow" for d in extras[name]]
     names = {re.split(r"[\[<>=~]", d)[0].replace(".", "-") for d in wanted}
     assert names - requirements().keys() == {"torch"}
 
@@ -55,3 +58,11 @@ def test_every_direct_dependency_is_locked() -> None:
 def test_torch_is_pinned_by_itself() -> None:
     assert re.fullmatch(r"torch==\d+\.\d+\.\d+\n", (ROOT / "requirements-torch.lock").read_text())
     assert not {name for name in requirements() if name.startswith(("nvidia", "cuda", "triton"))}
+
+
+def test_tensorflow_has_a_lock_of_its_own_and_agrees_with_ours() -> None:
+    text = (ROOT / "requirements-tensorflow.lock").read_text()
+    theirs = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, flags=re.MULTILINE))
+    assert {"tensorflow-cpu", "tf2onnx"} <= theirs.keys()
+    assert text.count("--hash=sha256:") >= len(theirs)
+    assert {name: v for name, v in theirs.items() if requirements().get(name, v) != v} == {}

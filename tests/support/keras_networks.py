@@ -223,7 +223,7 @@ def save(name: str, model: Any, folder: Path) -> None:
     model.save(folder / f"{name}.h5")
     model.export(folder / f"{name}.savedmodel", verbose=False)
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    frozen = convert_variables_to_constants_v2(function)
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     (folder / f"{name}.pb").write_bytes(frozen.graph.as_graph_def().SerializeToString())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     (folder / f"{name}.tflite").write_bytes(converter.convert())

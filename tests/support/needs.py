@@ -12,6 +12,7 @@ from pathlib import Path
 
 from compiler import targets
 from compiler.emulator.native import why_not_run
+from compiler.importers import tensorflow_run
 from compiler.targets.base import Native, Qemu, QemuUser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +78,9 @@ NEEDS: dict[str, Need] = {
     "needs_postgres": Need("PostgreSQL's server", "apt install postgresql", lambda: postgres_bin() is not None),
     "needs_browser": Need("chromium and the built front end", "make test installs both", _browser),
     "needs_cmake": Need("cmake", "apt install cmake", lambda: program("cmake") is not None),
+    "needs_tensorflow": Need(
+        "TensorFlow", "scripts/setup-tensorflow installs it", lambda: tensorflow_run.python() is not None
+    ),
     "needs_torch": Need("PyTorch", "scripts/setup installs it", lambda: importlib.util.find_spec("torch") is not None),
 }
 
