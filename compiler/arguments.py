@@ -63,6 +63,8 @@ def checked(given: Setting) -> CompileOptions:
         facts = {
             name: problem["msg"].removeprefix("Value error, ") for name, problem in zip(names, problems, strict=True)
         }
+        if not names[0]:  # it is about several
+            raise ModelError(INVALID, f"these options do not go together: {facts['']}") from error
         title = f"the option {names[0]} has a value that does not work: {str(first['input'])[:80]!r}"
         raise ModelError(INVALID, title, facts=facts, help="`deepmetal compile --help` lists the values") from error
 
@@ -79,6 +81,26 @@ def read_architecture(path: Path) -> Any:
             where=str(path),
             help="`deepmetal inspect MODEL --json` prints one to start from, under 'architecture'",
         ) from error
+
+
+def read_source(path: Path) -> str:
+    """The text of `--source`."""
+    must_exist(path, "source")
+    try:
+        return path.read_bytes()[: _MOST_JSON + 1].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(INVALID, "the source is no UTF-8 text", where=str(path)) from error
+
+
+def parse_class_args(text: str) -> Any:
+    """`{"n": 10}` or `[10]`, the arguments of a constructor."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{text[:80]!r} is not JSON") from error
+    if not isinstance(value, (dict, list)):
+        raise ValueError("write a JSON object, or a list")
+    return value
 
 
 def must_exist(path: Path, role: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 from compiler.anatomy.mix import layer_mix
 from compiler.anatomy.objdump import disassembler
 from compiler.anatomy.sections import sections
@@ -67,7 +70,7 @@ def assemble(
             parameters=source.graph.parameters(),
             macs=source.graph.macs(),
         ),
-        options=options.model_dump(mode="json"),
+        options=_shown(options),
         toolchain=Toolchain(
             compiler=built.compiler,
             compiler_version=built.compiler_version,
@@ -237,6 +240,14 @@ def _about_cycles(timing: Timing) -> str:
     return f"{text} Its worst error on published measurements is {timing.error_percent:g} %."
 
 
+def _shown(options: CompileOptions) -> dict[str, Any]:
+    """The options; of a long text its hash."""
+    shown = options.model_dump(mode="json")
+    if options.source is not None:
+        shown["source"] = f"sha256 {hashlib.sha256(options.source.encode()).hexdigest()}"
+    return shown
+
+
 def _about_options(options: CompileOptions, program: Program) -> list[str]:
     """What numbers and code of unusual builds are."""
     notes = []
@@ -245,6 +256,12 @@ def _about_options(options: CompileOptions, program: Program) -> list[str]:
     if options.threads > 1:
         notes.append(
             f"Large loops are shared by {options.threads} threads (OpenMP); results do not depend on how many."
+        )
+    if options.source is not None:
+        notes.append(
+            f"The layers come from the class {options.class_name} of a model.py, whose code ran in the sandbox "
+            "(level L2: no network, no other files, no other programs). The comparison is with the ONNX form that came "
+            "out of it."
         )
     if own := sorted(program.own):
         checked = "checked with the layers" if options.run else "not checked, because nothing was run"

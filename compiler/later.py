@@ -14,7 +14,6 @@ OPTIONS: dict[str, str] = {
     "calibration": "calibration data for int8",
     "labels": "measuring accuracy on labelled data",
     "rounding": "the rounding of int8 arithmetic",
-    "source": "architectures given as source code",
 }
 # (option, value) -> what it will do.
 VALUES: dict[tuple[str, str], str] = {

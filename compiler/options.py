@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from compiler.layer_list import Architecture
 
@@ -47,6 +47,15 @@ class CompileOptions(BaseModel):
     architecture: Architecture | None = Field(
         None, description="The layers of a model whose file holds weights alone (state dict, safetensors), as JSON."
     )
+    source: str | None = Field(
+        None,
+        max_length=256 * 1024,
+        description="Python source (model.py) of the class that the weights belong to; it runs in the sandbox only.",
+    )
+    class_name: str | None = Field(None, max_length=100, description="The torch.nn.Module in the source.")
+    class_args: dict[str, JsonValue] | list[JsonValue] | None = Field(
+        None, description="Arguments of its constructor, as JSON: an object by name, or a list."
+    )
     io_layout: Literal["source", "native"] = Field(
         "source", description="Element order of inputs and outputs: the source model's, or the internal one."
     )
@@ -74,6 +83,18 @@ class CompileOptions(BaseModel):
         if not _C_NAME.match(value) or value in _C_KEYWORDS:
             raise ValueError("use a lower-case C identifier of at most 31 characters that is no keyword")
         return value
+
+    @model_validator(mode="after")
+    def _source_has_its_class(self) -> Self:
+        if (self.source is None) != (self.class_name is None):
+            raise ValueError("source and class_name go together")
+        if self.class_name is not None and not self.class_name.isidentifier():
+            raise ValueError("class_name is no name of a Python class")
+        if self.source is None and self.class_args is not None:
+            raise ValueError("class_args are for a source")
+        if self.source is not None and self.architecture is not None:
+            raise ValueError("the layers are told by source or by architecture, not by both")
+        return self
 
     @field_validator("budget")
     @classmethod

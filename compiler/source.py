@@ -15,7 +15,7 @@ from compiler.graph.graph import Graph
 from compiler.graph.types import Array
 from compiler.importers.detect import require_supported
 from compiler.importers.file_hash import file_sha256
-from compiler.importers.formats.base import Original, formats
+from compiler.importers.formats.base import Loaded, Original, formats
 from compiler.importers.onnx import import_onnx
 from compiler.options import CompileOptions
 from compiler.validate import SourceModel
@@ -44,7 +44,9 @@ def load(path: Path, options: CompileOptions, display_name: str | None = None) -
     label = display_name or path.name
     kind = require_supported(path, name=label).kind
     name = Path(label).stem[:_MAX_NAME] or "model"
-    loaded = formats()[kind].load(path, options, label)
+    loaded = (
+        formats()[kind].load(path, options, label) if options.source is None else _by_source(path, kind, options, label)
+    )
     model, graph, original = loaded.onnx, loaded.graph, loaded.original
     if options.softmax:
         model = with_softmax(_in_onnx_form(model, kind))
@@ -56,6 +58,12 @@ def load(path: Path, options: CompileOptions, display_name: str | None = None) -
             error.where = f"{label}: {error.where}" if error.where else label
             raise
     return Source(name, kind, file_sha256(path), graph, model, original)
+
+
+def _by_source(path: Path, kind: str, options: CompileOptions, label: str) -> Loaded:
+    from compiler.importers.torch_source import load as load_by_source  # runs code of the user's, confined
+
+    return load_by_source(path, kind, options, label)
 
 
 def _in_onnx_form(model: onnx.ModelProto | None, kind: str) -> onnx.ModelProto:

@@ -23,11 +23,16 @@ from server.models import StoredModel
 from server.samples import sample_path
 
 SPREAD = ("target", "emit", "precision")  # a list of these means one compilation for each
+MAX_SOURCE = 256 * 1024  # as the option
 MAX_SPREAD = 64  # compilations of one request: every target in every language
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 ModelFile = Annotated[UploadFile | None, File(description="The model file.")]
 ModelHash = Annotated[str | None, Form(description="Or the sha256 of a model that was uploaded before.")]
+SourceFile = Annotated[
+    UploadFile | None,
+    File(description="A model.py with the class that the weights belong to; options: class_name, class_args."),
+]
 LaterFile = Annotated[UploadFile | None, File(description="Comes with a later version; refused until then.")]
 SampleName = Annotated[str | None, Form(description="Or the name of a sample from the catalogue.")]
 
@@ -88,7 +93,19 @@ def check_space(parts: Service) -> None:
         )  # fmt: skip
 
 
-def read_options(text: str, settle: Callable[[CompileOptions], CompileOptions]) -> list[dict[str, Any]]:
+def read_source(file: UploadFile | None) -> str | None:
+    """The part `source`, which is the option of that name."""
+    if file is None:
+        return None
+    try:
+        return file.file.read(MAX_SOURCE + 1).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise invalid("source", "the file is no UTF-8 text") from error
+
+
+def read_options(
+    text: str, settle: Callable[[CompileOptions], CompileOptions], source: str | None = None
+) -> list[dict[str, Any]]:
     """One set of canonical options for each combination of targets, emitters and precisions; all of them are good."""
     try:
         given = json.loads(text or "{}")
@@ -97,6 +114,8 @@ def read_options(text: str, settle: Callable[[CompileOptions], CompileOptions]) 
         raise invalid("options", f"this is not JSON: {error}") from error
     if not isinstance(given, dict):
         raise invalid("options", "a JSON object is expected")
+    if source is not None:
+        given["source"] = source
     axes = {name: _several(name, given.pop(name)) for name in SPREAD if name in given}
     count = math.prod(map(len, axes.values()))
     if count > MAX_SPREAD:

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         "auto",
         description="Level that confines jobs. auto: the highest that this computer gives; else that one or no worker.",
     )
+    allow_source: bool | None = Field(
+        None, description="Run a user's model.py, in the sandbox; empty: only while HOST is a loopback address."
+    )
     allow_weak_sandbox: bool = Field(
         False, description="1: other computers may upload even while a worker's sandbox is below L2."
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import select
 
-from server.codes import WEAK_SANDBOX
+from server.codes import SOURCE_NOT_ALLOWED, WEAK_SANDBOX
 from server.deps import Service, ServiceDep
 from server.errors import Problem
 from server.models import WorkerRow, now
 from server.security import LOOPBACK, host_name
+from server.settings import Settings
 
 SEEN_SECONDS = 60.0
 STRONG = ("L2", "L3")
@@ -41,6 +43,16 @@ def refuse_strangers(request: Request, parts: ServiceDep) -> None:
             403, WEAK_SANDBOX, "a worker of this service does not confine jobs well enough for uploads from elsewhere",
             facts={"sandbox": weak},
             help="Upload from the server's own computer; its operator finds the way out in `deepmetal explain E1052`.",
+        )  # fmt: skip
+
+
+def refuse_source(settings: Settings, options: Sequence[Mapping[str, Any]]) -> None:
+    """403 for options with a source, where code of users is not run."""
+    allowed = is_loopback(settings.host) if settings.allow_source is None else settings.allow_source
+    if not allowed and any(chosen.get("source") is not None for chosen in options):
+        raise Problem(
+            403, SOURCE_NOT_ALLOWED, "this service does not run a user's model.py", where="source",
+            help="Compile it on your own computer, export the model to ONNX, or give the layers as `architecture`.",
         )  # fmt: skip
 
 

@@ -9,7 +9,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from compiler.arguments import Setting, checked, must_exist, parse_shape, read_architecture, shapes_from, typed
+from compiler.arguments import (
+    Setting,
+    checked,
+    must_exist,
+    parse_class_args,
+    parse_shape,
+    read_architecture,
+    read_source,
+    shapes_from,
+    typed,
+)
 from compiler.budget import parse_budget
 from compiler.errors import BudgetExceeded, Mismatch
 from compiler.later import OPTIONS, VALUES, refuse_later
@@ -62,6 +72,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     flag("name", metavar="NAME")
     flag("shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
     flag("architecture", metavar="FILE.json", type=Path)
+    flag("source", metavar="model.py", type=Path)
+    flag("class_name", metavar="NAME")
+    flag("class_args", metavar="JSON", type=typed(parse_class_args))
     flag("io_layout", choices=("source", "native"))
     flag("arena", choices=("static", "caller"))
     flag("weights", choices=("auto", "array", "incbin"))
@@ -103,6 +116,8 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
         given["shape"] = shapes_from(given["shape"])
     if "architecture" in given:
         given["architecture"] = read_architecture(given["architecture"])
+    if "source" in given:
+        given["source"] = read_source(given["source"])
     if "vector_count" in given:
         given["vectors"] = given.pop("vector_count")
     given["run"] = not args.no_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -35,6 +36,10 @@ def compile_command(model: str, format: str, options: CompileOptions, out: str =
     for name, dims in options.shape.items():
         text = ",".join(map(str, dims))
         words += ["--shape", f"{name}={text}" if name else text]
+    if options.source is not None:
+        words += ["--source", "model.py", "--class-name", options.class_name or ""]
+    if options.class_args is not None:
+        words += ["--class-args", json.dumps(options.class_args)]
     if options.budget:
         limits = (f"{name}={value:.15g}{_SUFFIX[name]}" for name, value in sorted(options.budget.items()))
         words += ["--budget", ",".join(limits)]

@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -30,13 +30,14 @@ DEVICES = {
     "/dev/random": READ_FILE,
 }
 
-_entered: list[str] = []
+_entered: list[Level] = []
 
 
-def confine(level: Level, limits: Limits, folder: Path, *, alone: bool = False) -> None:
+def confine(level: Level, limits: Limits, folder: Path, *, alone: bool = False, also: Sequence[Path] = ()) -> None:
     """Confine this process, and all it starts, to `folder`. There is no way back; `NotHere` when it cannot be done.
 
-    The process must have one thread. `alone`: it may start threads and no process, and ends with its parent.
+    The process must have one thread. `alone`: it may start threads and no process, and ends with its parent. `also`:
+    files elsewhere that it may read.
     """
     if level == "L0":
         return
@@ -49,15 +50,20 @@ def confine(level: Level, limits: Limits, folder: Path, *, alone: bool = False) 
     if level == "L2":
         limit_processes()
         spare = () if landlock.covers_signals(abi) else tuple(_ancestors())
-        landlock.restrict([*readable(), Allowed(folder, WRITE)], abi)
+        landlock.restrict([*readable(), Allowed(folder, WRITE), *(Allowed(path, READ_FILE) for path in also)], abi)
         chosen = seccomp.rules(truncate=not landlock.covers_truncation(abi), alone=alone, spare=spare)
         seccomp.install(list(chosen), alone=alone)
-    _entered.append(describe(level))
+    _entered.append(level)
 
 
 def current() -> str | None:
     """What confines this process, in words for people; None when nothing does."""
-    return _entered[-1] if _entered else None
+    return describe(_entered[-1]) if _entered else None
+
+
+def confined_to(level: Level) -> bool:
+    """Whether this process has entered the level already; one that it starts cannot leave it."""
+    return level in _entered
 
 
 def describe(level: Level) -> str:

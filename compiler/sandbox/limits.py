@@ -42,7 +42,12 @@ def limit(limits: Limits) -> None:
 
 
 def limit_processes() -> None:
-    """Bound the processes of this user: those there are, and some more. The kernel does not count root's."""
+    """Bound the processes of this user: those there are, and some more. The kernel does not count root's.
+
+    A process that is confined already cannot count them, and has its bound.
+    """
+    if not os.access("/proc", os.R_OK) or not any(Path("/proc").glob("[0-9]*")):
+        return
     at_most(resource.RLIMIT_NPROC, _threads_of(os.getuid()) + PROCESSES + 4 * (os.cpu_count() or 1))
 
 

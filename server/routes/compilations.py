@@ -41,7 +41,9 @@ from server.forms import (
     ModelFile,
     ModelHash,
     SampleName,
+    SourceFile,
     read_options,
+    read_source,
     read_tags,
     refuse_parts,
     store,
@@ -52,7 +54,7 @@ from server.jobs import Submission, cancel, remove, submit
 from server.models import ENDED, EventRow, Job, Tag
 from server.schemas import CompilationCreated, CompilationList, CompilationPublic, EventPage, State
 from server.storage import Storage
-from server.trust import TrustedDep
+from server.trust import TrustedDep, refuse_source
 
 router = APIRouter(prefix="/compilations", tags=["compilations"])
 
@@ -78,12 +80,13 @@ def create_compilation(
     tags: Annotated[list[str], Form(description="Repeat the field, or separate by commas.")] = [],  # noqa: B006
     calibration: LaterFile = None,
     labels: LaterFile = None,
-    source: LaterFile = None,
+    source: SourceFile = None,
     idempotency_key: IdempotencyHeader = None,
 ) -> CompilationCreated:
     """Store the model, record one compilation for each combination of options, wake a worker."""
-    refuse_parts(calibration=calibration, labels=labels, source=source)
-    chosen = read_options(options, catalog.settle)
+    refuse_parts(calibration=calibration, labels=labels)
+    chosen = read_options(options, catalog.settle, read_source(source))
+    refuse_source(parts.settings, chosen)
     tagged = read_tags(tags)
     stored = take_model(parts, user, model, model_sha256, sample)
     wanted = Submission(
