@@ -106,6 +106,32 @@ class Graph:
     def with_nodes(self, nodes: Iterable[Node], constants: Mapping[str, Array] | None = None) -> Graph:
         return replace(self, nodes=tuple(nodes), constants=self.constants if constants is None else constants)
 
+    def swapped(
+        self, node: Node, by: tuple[Node, ...], removed: tuple[Node, ...], constants: Mapping[str, Array] | None = None
+    ) -> Graph:
+        """`by` in the place of `node`, without `removed`.
+
+        Producers and readers are carried over: rules apply thousands of times to graphs of thousands of nodes.
+        """
+        gone = {id(n) for n in (node, *removed)}
+        nodes: list[Node] = []
+        for n in self.nodes:
+            if n is node:
+                nodes.extend(by)
+            elif id(n) not in gone:
+                nodes.append(n)
+        result = self.with_nodes(nodes, constants)
+        producers, readers = dict(self._producers), dict(self._readers)
+        for n in (node, *removed):
+            for v in n.outputs:
+                producers.pop(v.name, None)
+        producers.update((v.name, n) for n in by for v in n.outputs)
+        for name in {v.name for n in (node, *removed, *by) for v in n.present}:
+            kept = [n for n in readers.get(name, ()) if id(n) not in gone]
+            readers[name] = kept + [n for n in by for v in n.present if v.name == name]
+        result.__dict__.update(_producers=producers, _readers=readers, _output_names=self._output_names)
+        return result
+
     def without_dead_code(self) -> Graph:
         """Nodes and constants that no output depends on are dropped; graph inputs stay."""
         needed = {v.name for v in self.outputs}

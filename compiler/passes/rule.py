@@ -76,14 +76,8 @@ def rule(*ops: type[Op], effect: str) -> Callable[[Rewrite], Rule]:
 
 
 def _swap(graph: Graph, node: Node, swap: Swap) -> Graph:
-    gone = {id(n) for n in swap.removed}
-    nodes: list[Node] = []
-    for n in graph.nodes:
-        if n is node:
-            nodes.extend(swap.nodes)
-        elif id(n) not in gone:
-            nodes.append(n)
-    result = graph.with_nodes(nodes, {**graph.constants, **swap.constants} if swap.constants else None)
+    constants = {**graph.constants, **swap.constants} if swap.constants else None
+    result = graph.swapped(node, swap.nodes, swap.removed, constants)
     if swap.alias:
         result = redirect(result, swap.alias)
     return result
