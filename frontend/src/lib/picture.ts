@@ -60,8 +60,8 @@ export function graphModel(picture: Picture): GraphModel {
 }
 
 export function boxOf(item: Drawn): Box {
-  const letters = Math.max(item.label.length * 1.08, Math.min(item.title.length, 26))
-  return { width: Math.round(Math.min(230, Math.max(110, 34 + letters * 7))), height: HEIGHT[item.role] }
+  const text = Math.max(item.label.length * 8, Math.min(item.title.length, 30) * 6.4)
+  return { width: Math.round(Math.min(260, Math.max(110, 34 + (item.role === "node" ? text : (item.title.length + 7) * 7)))), height: HEIGHT[item.role] }
 }
 
 /** One edge between two nodes, however many tensors lead from one to the other. */

@@ -5,7 +5,7 @@ import { NodeDetails } from "./node-details"
 import { NodeTable } from "./node-table"
 import type { Pictures } from "@/api/types"
 import { plural } from "@/lib/format"
-import { graphModel, search } from "@/lib/picture"
+import { type GraphModel, graphModel, search } from "@/lib/picture"
 
 const GraphCanvas = lazy(() => import("./graph-canvas").then(({ GraphCanvas }) => ({ default: GraphCanvas })))
 
@@ -24,10 +24,11 @@ export function GraphView({ pictures, first = "after" }: Props) {
   const [side, setSide] = useState<Side>(pictures[first] ? first : (sides[0] ?? first))
   const [mode, setMode] = useState<Mode>("drawing")
   const [text, setText] = useState("")
-  const [selected, setSelected] = useState<number | null>(null)
   const frame = useRef<HTMLDivElement>(null)
   const picture = pictures[side]
   const graph = useMemo(() => (picture ? graphModel(picture) : null), [picture])
+  // what is in the way is shown at once
+  const [selected, setSelected] = useState<number | null>(() => firstProblem(graph))
   const found = useMemo(() => (graph ? search(graph, text) : []), [graph, text])
   if (!graph) return <p className="muted panel-body">There is no graph to show: {pictures.missing || "the model has none"}.</p>
 
@@ -128,6 +129,11 @@ export function GraphView({ pictures, first = "after" }: Props) {
       </div>
     </div>
   )
+}
+
+function firstProblem(graph: GraphModel | null): number | null {
+  const place = graph?.drawn.findIndex((item) => item.role === "node" && item.node.problem !== "") ?? -1
+  return place < 0 ? null : place
 }
 
 function toggleFullscreen(element: HTMLElement | null): void {

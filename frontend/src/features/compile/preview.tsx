@@ -33,7 +33,11 @@ export function Preview({ inspection }: { inspection: Inspection }) {
             <Count value={inspection.parameters} />
           </Fact>
           <Fact name="MACs">
-            {inspection.macs == null ? <span className="muted">once the shape is known</span> : <Count value={inspection.macs} />}
+            {inspection.macs == null ? (
+              <span className="muted">{Object.keys(inspection.shape_needed).length > 0 ? "once the shape is known" : "not known"}</span>
+            ) : (
+              <Count value={inspection.macs} />
+            )}
           </Fact>
         </dl>
         <div className="scroll-x">

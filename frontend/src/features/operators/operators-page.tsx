@@ -6,6 +6,7 @@ import classes from "./operators.module.css"
 import { catalogQuery } from "@/api/catalog"
 import type { Operator } from "@/api/types"
 import { columnHelper, type Columns, DataTable } from "@/components/data-table"
+import { MarkedText } from "@/components/marked"
 import { usePageTitle } from "@/components/page-title"
 import { asError, Problem } from "@/components/problem"
 import { plural } from "@/lib/format"
@@ -79,7 +80,7 @@ function columnsOf(counted: boolean, typed: boolean): Columns<Operator> {
           }),
         ]
       : []),
-    column.accessor("notes", { header: "What it does", enableSorting: false, meta: { wide: true } }),
+    column.accessor("notes", { header: "What it does", enableSorting: false, meta: { wide: true }, cell: ({ getValue }) => <MarkedText text={getValue()} /> }),
   ] as Columns<Operator>
 }
 
