@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.loop.storage import memory_type
+
 if TYPE_CHECKING:
-    from compiler.loop.storage import memory_type
-from compiler.program import Program, Slot
+    from compiler.program import Program, Slot
 
 Array = NDArray[np.generic]
 

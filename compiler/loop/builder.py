@@ -98,6 +98,10 @@ class View:
         """What lies in memory for a value."""
         return value if self.storage is None else self.storage.encode(value)
 
+    def again(self, value: Expr) -> Expr:
+        """The value as it would be read back after being stored."""
+        return value if self.storage is None else self.storage.decode(self.storage.encode(value))
+
     def in_memory(self) -> View:
         """The same view on the bits that lie in memory."""
         if self.storage is None or self.buffer is None:

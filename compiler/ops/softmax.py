@@ -11,6 +11,7 @@ import numpy as np
 from compiler.graph.types import FLOATS, Array, TensorType
 from compiler.loop import math
 from compiler.loop.nodes import const, maximum
+from compiler.loop.storage import is_plain
 from compiler.ops.base import Op, Reader, expect, normal_axis
 from compiler.ops.numbers import require, rounded
 from compiler.ops.shaping import Reshape
@@ -38,6 +39,10 @@ class Softmax(Op):
         shifted = x.astype(np.float64)
         shifted -= shifted.max(axis=self.axis, keepdims=True, initial=-np.inf)
         total = np.exp(shifted).sum(axis=self.axis, keepdims=True)
+        if not is_plain(str(x.dtype)) and not self.log:  # every step rounded, as the standard's definition has it
+            e = np.exp(shifted).astype(x.dtype).astype(np.float64)
+            total = e.sum(axis=self.axis, keepdims=True).astype(x.dtype).astype(np.float64)
+            return rounded(e / total, str(x.dtype))
         y: Array = shifted - np.log(total) if self.log else np.exp(shifted) / total
         return rounded(y, str(x.dtype))
 
@@ -53,21 +58,23 @@ class Softmax(Op):
             top = k.cell("top", x[at(0)])
             with k.loop(x.shape[self.axis], "i", start=1) as i:
                 top.set(maximum(k.let("v", x[at(i)]), top.value))
-            again = self.log or y.storage is not None  # what is stored would be rounded, so exp is computed twice
             total = k.sum(const(0.0, x.type), "total")
+            small = y.storage is not None  # then every step is rounded, as the standard's definition of softmax has it
             with k.loop(x.shape[self.axis], "i") as i:
-                if again:
+                if self.log:
                     total += math.exp(x[at(i)] - top.value)
                 else:
                     e = k.let("e", math.exp(x[at(i)] - top.value))
                     k.store(y, at(i), e)
-                    total += e
+                    total += y[at(i)] if small else e
+            if small and not self.log:
+                divisor = k.let("divisor", y.again(total.value))
+                with k.loop(x.shape[self.axis], "i") as i:
+                    k.store(y, at(i), y[at(i)] / divisor)
+                return
             scale = k.let("scale", math.log_(total.value) if self.log else const(1.0, x.type) / total.value)
             with k.loop(x.shape[self.axis], "i") as i:
-                if self.log:
-                    k.store(y, at(i), (x[at(i)] - top.value) - scale)
-                else:
-                    k.store(y, at(i), (math.exp(x[at(i)] - top.value) if again else y[at(i)]) * scale)
+                k.store(y, at(i), (x[at(i)] - top.value) - scale if self.log else y[at(i)] * scale)
 
     def in_place(self) -> tuple[int, ...]:
         return (0,)
