@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     max_losses: int = Field(3, ge=1, description="So many workers may die on a job before it fails.")
     job_seconds: float = Field(600.0, gt=0, description="Wall time of one job.")
     job_memory: ByteSize = Field(ByteSize(4 * GIB), description="Address space of each process of a job.")
+    job_disk: ByteSize = Field(ByteSize(4 * GIB), description="Bytes that a job may have on the disk.")
     sandbox: Literal["auto", "L1", "L2"] = Field(
         "auto",
         description="Level that confines jobs. auto: the highest that this computer gives; else that one or no worker.",

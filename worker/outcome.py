@@ -131,7 +131,9 @@ def too_slow(seconds: float) -> Outcome:
 
 def too_much(excess: str) -> Outcome:
     title = "the job used more than one job may use"
-    return failed(USES_TOO_MUCH, title, {"excess": excess}, "Try a smaller model, or raise DEEPMETAL_JOB_MEMORY.")
+    return failed(
+        USES_TOO_MUCH, title, {"excess": excess}, "Try a smaller model, or raise DEEPMETAL_JOB_MEMORY or _JOB_DISK."
+    )
 
 
 def bad_result(error: BadResult) -> Outcome:

@@ -190,7 +190,7 @@ def follow(claim: Claim, folder: Path, parts: Parts, hold: Hold) -> Outcome | No
                 break
             if time.monotonic() > look_at:
                 look_at = time.monotonic() + USAGE_SECONDS
-                if excess := usage(child.pid, folder).excess(int(settings.job_memory)):
+                if excess := usage(child.pid, folder).excess(int(settings.job_memory), int(settings.job_disk)):
                     outcome = reading.too_much(excess)
                     break
         story.feed(child.rest())

@@ -9,12 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.mebibytes import GIB
 from worker import session
 
 MAX_FILES = 100_000
 MAX_PROCESSES = 512
-DISK = 8 * GIB
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,12 @@ class Usage:
     disk: int
     files: int
 
-    def excess(self, memory: int) -> str | None:
-        """What there is too much of, in words, or None. `memory`: bytes that the job may hold."""
+    def excess(self, memory: int, disk: int) -> str | None:
+        """What there is too much of, in words, or None. `memory` and `disk` are bytes that the job may hold."""
         for name, used, most in (
             ("processes", self.processes, MAX_PROCESSES),
             ("bytes of memory", self.resident, memory),
-            ("bytes on the disk", self.disk, DISK),
+            ("bytes on the disk", self.disk, disk),
             ("files", self.files, MAX_FILES),
         ):
             if used > most:
@@ -81,7 +79,9 @@ def _removed(pid: int, folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def _resident(pid: int) -> int:
+    """Without the pages of files, which others share."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
         return 0

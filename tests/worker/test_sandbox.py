@@ -160,5 +160,5 @@ sys.stdin.read()
     assert found.files == 1
     assert 8 << 20 <= found.disk < 9 << 20
     assert 100 << 20 <= found.resident < 200 << 20
-    assert found.excess(memory=1 << 30) is None
-    assert found.excess(memory=50 << 20) == f"it has {found.resident} bytes of memory; {50 << 20} are allowed"
+    assert found.excess(memory=1 << 30, disk=1 << 30) is None
+    assert found.excess(memory=50 << 20, disk=1 << 30) == f"it has {found.resident} bytes of memory; {50 << 20} are allowed"
