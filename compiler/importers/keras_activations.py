@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Make] = {
     "softsign": _onnx("Softsign"),
     "elu": _onnx("Elu"),
     "selu": _onnx("Selu"),
-    "celu": _onnx("Celu"),
+    "celu": _onnx("Elu"),  # the same where alpha is 1
     "exponential": _onnx("Exp"),
     "hard_sigmoid": _hard_sigmoid,
     "silu": lambda c, x: c.add("Mul", x, c.add("Sigmoid", x)),

@@ -8,14 +8,17 @@ import numpy as np
 from onnx import helper
 
 from compiler.errors import ModelError
+from compiler.graph.types import Array
 from compiler.importers.channels import Value
 from compiler.importers.onnx_builder import OnnxBuilder, value_info
+from compiler.importers.tflite_fold import known_results
 from compiler.importers.tflite_model import Subgraph
 from compiler.importers.tflite_node import Call, Scope, converts
 from compiler.importers.tflite_run import run
 from compiler.inspection import Unsupported
 
 _MAX_DEPTH = 20  # subgraphs inside each other
+_MAX_ROUNDS = 2_000
 
 
 @converts("IF")
@@ -39,6 +42,7 @@ def while_(c: Call) -> list[Value]:
     operands = c.values()
     if not len(body.inputs) == len(body.outputs) == len(operands) == len(condition.inputs):
         raise ModelError("E0160", "WHILE with a body for other operands")
+    rounds = _rounds(c, condition, body, [v.array for v in operands])
     (first,) = _inlined(c, condition, operands)
     scope = _inner(c, body)
     infos = [value_info(scope.builder.claim(f"{c.builder.fresh('loop')}"), v.dtype, v.shape) for v in operands]
@@ -57,9 +61,21 @@ def while_(c: Call) -> list[Value]:
     ends = [value_info(n, dtype, shape) for n, (dtype, shape) in zip(outputs, shapes, strict=True)]
     graph = _graph(scope, heads + infos, ends)
     names = c.builder.add_many(
-        "Loop", ["", _scalar(c, first), *(v.source for v in operands)], len(operands), body=graph
+        "Loop", [rounds, _scalar(c, first), *(v.source for v in operands)], len(operands), body=graph
     )
     return [c.made(name, i) for i, name in enumerate(names)]
+
+
+def _rounds(c: Call, condition: Subgraph, body: Subgraph, state: list[Array | None]) -> str:
+    """How often a loop over counters runs, found by running it on the counters alone; "" when the data decide."""
+    for count in range(_MAX_ROUNDS):
+        (again,) = known_results(c.scope, condition, state) if len(condition.outputs) == 1 else (None,)
+        if again is None or again.size != 1:
+            return ""
+        if not again.reshape(()):
+            return c.const(count)
+        state = known_results(c.scope, body, state)
+    return ""
 
 
 def _scalar(c: Call, value: Value) -> str:

@@ -119,7 +119,9 @@ def fully_connected(c: Call) -> Value:
     x, w = c.value(0), c.value(1)
     if w.rank != 2 or not w.shape[1]:
         raise ModelError("E0160", "the weights of FULLY_CONNECTED are no matrix")
-    name, flat = x.source, x.rank == 2 and x.shape[1] == w.shape[1]
+    flat = x.rank == 2 and x.shape[1] == w.shape[1]
+    same_either_way = x.only_planar and all(n == 1 for n in x.shape[1:-1])
+    name = x.planar if same_either_way else x.source
     if not flat:
         name = c.add("Reshape", name, c.const([-1, w.shape[1]]))
     y = c.activated(c.add("Gemm", name, w.source, c.optional(2), transB=1))

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from compiler.graph.types import Array
-from compiler.importers.tflite_node import Call
+from compiler.importers.channels import Value
+from compiler.importers.tflite_model import Subgraph
+from compiler.importers.tflite_node import ABSENT, Call, Scope
 from compiler.importers.tflite_shaping import index_expression
 
 MOST = 4_096  # elements; more is data, not a shape
@@ -40,6 +42,27 @@ def folded(c: Call) -> Array | None:
     except (ValueError, IndexError, TypeError, ZeroDivisionError):
         return None  # the converter says what is wrong
     return result if result.size <= MOST else None
+
+
+def known_results(scope: Scope, graph: Subgraph, operands: list[Array | None]) -> list[Array | None]:
+    """The results of a graph that follow from the operands that are known."""
+    inner = Scope(scope.model, graph, scope.builder)
+    for index, tensor in enumerate(graph.tensors):
+        array = tensor.data
+        if array is not None and array.dtype.kind in "iub" and array.shape == tensor.shape and array.size <= MOST:
+            inner.values[index] = Value.constant(scope.builder, array)
+    for index, operand in zip(graph.inputs, operands, strict=True):
+        if operand is not None:
+            inner.values[index] = Value.constant(scope.builder, operand)
+    for op in graph.operators:
+        scope.builder.tick()
+        if op.custom or op.kind not in _FOLD or not all(i in inner.values for i in op.inputs if i != ABSENT):
+            continue
+        array = folded(Call(inner, op))
+        if array is not None:
+            inner.values[op.outputs[0]] = Value.constant(scope.builder, array)
+    found = [inner.values.get(i) for i in graph.outputs]
+    return [None if value is None else value.array for value in found]
 
 
 def _strided(c: Call, given: list[Array]) -> Array:

@@ -235,7 +235,7 @@ def index_expression(c: Call) -> tuple[list[int], list[int], list[int], list[int
 def pad(c: Call) -> Value:
     x, pads = c.value(), _pads(c)
     fill = c.add("Squeeze", c.x(2)) if c.has(2) and c.shape(2) else c.optional(2)
-    if x.only_planar:
+    if x.only_planar or (x.rank == 4 and not pads[[0, 3]].any()):  # a convolution behind it takes it in
         return c.made_planar(c.add("Pad", x.planar, c.const(pads[to_first(x.rank)].T.reshape(-1)), fill))
     return c.made(c.add("Pad", x.source, c.const(pads.T.reshape(-1)), fill))
 
