@@ -27,6 +27,7 @@ from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_fast_paths import FAST_PATHS, spelled_out
 from compiler.importers.torch_fx import Builder, Misfit, Program, Scope, unlisted
 from compiler.importers.torch_pickle import shown
+from compiler.importers.torchscript_names import given_shapes
 
 _ATEN = "torch.ops.aten."
 _IGNORED = frozenset(
@@ -284,7 +285,7 @@ def _trained(file: ExportFile) -> int:
     distinct = {}
     for spec in part(file.signature, "input_specs", list, file.where):
         kind, content = _only(spec, file.where)
-        weight = file.weights.get(content.get("parameter_name", "")) if kind == "parameter" else None
+        weight = file.weights.get(part(content, "parameter_name", str, file.where)) if kind == "parameter" else None
         if weight is not None:
             distinct[weight.record, weight.meta] = weight.elements
     return sum(distinct.values())
@@ -292,8 +293,6 @@ def _trained(file: ExportFile) -> int:
 
 def _known(inputs: Sequence[ProgramInput], shapes: Mapping[str, Shape], where: str) -> dict[str, Shape]:
     """The inputs' shapes: of the file, of the user; an open batch is 1 when it is all that is open."""
-    from compiler.importers.torchscript_inputs import given_shapes
-
     given = given_shapes([i.name for i in inputs], shapes, where)
     sizes: dict[str, int] = {}
     for i in inputs:
