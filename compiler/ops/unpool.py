@@ -76,7 +76,8 @@ class Col2Im(Op):
         return x.with_shape((x.shape[0], x.shape[1] // prod(self.block), *self.image))
 
     def reference(self, x: Array) -> Array:
-        n, parts = len(self.image), wide(x).reshape(x.shape[0], -1, *self.block, *self.blocks)
+        n, channels = len(self.image), x.shape[1] // prod(self.block)
+        parts = wide(x).reshape(x.shape[0], channels, *self.block, *self.blocks)
         y = np.zeros((x.shape[0], parts.shape[1], *self.image), parts.dtype)
         for q in np.ndindex(self.block):
             for b in np.ndindex(self.blocks):
