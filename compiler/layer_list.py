@@ -21,7 +21,7 @@ MOST_LAYERS = 2_000
 
 Name = Annotated[str, Field(max_length=200)]
 Whole = Annotated[int, Field(ge=-(2**31), le=2**31 - 1, strict=True)]
-Argument = bool | Whole | FiniteFloat | Name | None | Annotated[list[Whole | None], Field(max_length=16)]
+Argument = bool | Whole | FiniteFloat | Name | None | Annotated[list[Whole | FiniteFloat | None], Field(max_length=16)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -66,6 +66,10 @@ class Architecture(BaseModel):
     )
     outputs: list[Name] = Field(
         default_factory=list, max_length=64, description="Layers whose results the model gives; without: the last one."
+    )
+
+    unused: list[Name] = Field(
+        default_factory=list, max_length=1_000, description="Beginnings of tensor names that no layer is to use."
     )
 
     @property

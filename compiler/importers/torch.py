@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class TorchModel:
     parameters: int
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
+    nest: Callable[[list[Any], tuple[Input, ...]], tuple[Any, ...]] = lambda values, _: tuple(values)
 
     @property
     def input_shapes(self) -> Shapes:
@@ -62,7 +63,7 @@ class TorchModel:
         torch = import_torch()
         given = [torch.from_numpy(np.array(inputs[each.name], each.dtype)) for each in self.inputs]
         with torch.no_grad():
-            found = flattened(self.module(*arguments(given, self.inputs)))
+            found = flattened(self.module(*self.nest(given, self.inputs)))
         return {name: np.asarray(y.numpy()) for name, y in zip(self.outputs, found, strict=True)}
 
 
@@ -95,7 +96,10 @@ class Opened:
 
 def load_torch(path: Path, shapes: Mapping[str, Shape] | None = None, *, name: str | None = None) -> TorchModel:
     """Import a whole-model `.pth`. `shapes` are needed where the layers leave them open (E0131 proposes some)."""
-    opened = open_model(path, name or path.name)
+    return load_opened(open_model(path, name or path.name), shapes)
+
+
+def load_opened(opened: Opened, shapes: Mapping[str, Shape] | None = None) -> TorchModel:
     with quick_imports():
         module = build(opened.root, opened.tensors, opened.where)
         resolved = resolve(opened.root, opened.layers, shapes or {}, opened.where)
@@ -103,7 +107,8 @@ def load_torch(path: Path, shapes: Mapping[str, Shape] | None = None, *, name: s
         inputs = tuple(Input(each, shape, dtype) for each, shape in resolved.items())
         outputs = output_names(opened.layers)
         exported = to_onnx(module, inputs, outputs, opened.where, arguments)
-    return TorchModel(exported, module, opened.root.text(), _parameters(opened.layers), inputs, outputs)
+    parameters = _parameters(opened.layers)
+    return TorchModel(exported, module, opened.root.text(), parameters, inputs, outputs, arguments)
 
 
 def arguments(values: list[Any], inputs: tuple[Input, ...]) -> tuple[Any, ...]:

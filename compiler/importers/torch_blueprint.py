@@ -89,7 +89,7 @@ def blueprint(found: Unpickled, where: str) -> Layer:
         if not found.calls and layer is not None:
             _check_size(layer, where)
             return layer
-    raise _calls_found(found, where) if found.calls else _data_found(root, where)
+    raise calls_found(found, where) if found.calls else _data_found(root, where)
 
 
 def steps(root: Layer) -> list[Layer]:
@@ -280,7 +280,7 @@ def _listed(findings: Mapping[str, str]) -> dict[str, str]:
     return facts
 
 
-def _calls_found(found: Unpickled, where: str) -> ModelError:
+def calls_found(found: Unpickled, where: str) -> ModelError:
     names = [str(name) for name in found.calls]
     return ModelError(
         code="E0126",
@@ -299,8 +299,9 @@ def _data_found(root: Any, where: str) -> ModelError:
         title=f"The file holds {what}, not a whole model",
         where=where,
         facts=facts,
-        help="Weights alone do not say how the layers are connected. Save the whole model (torch.save(model, file), "
-        "stock torch.nn layers) or export it to ONNX (torch.onnx.export).",
+        help="Weights alone do not say how the layers are connected. List the layers with --architecture FILE.json "
+        "(`deepmetal inspect FILE --json` prints a list to start from), save the whole model (torch.save(model, file), "
+        "stock torch.nn layers), or export it to ONNX (torch.onnx.export).",
     )
 
 

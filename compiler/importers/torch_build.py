@@ -36,6 +36,9 @@ _WITHOUT_MEANING = frozenset(
 )
 
 
+_COUNTER = "num_batches_tracked"  # of training; old files lack it
+
+
 class Tensors:
     """Reads tensors from the records of the archive. Each storage is read once, views share its memory."""
 
@@ -189,7 +192,7 @@ def _adopt(fresh: Any, inner: dict[str, Any], layer: Layer, where: str) -> None:
 def _compare(torch: Any, fresh: Any, layer: Layer, where: str) -> None:
     """Every attribute of the file must be what the constructor made of it, or have no meaning to the class."""
     cls = type(fresh)
-    if (cls.__module__, cls.__name__) != (layer.cls.module, layer.cls.name):
+    if layer.cls.module and (cls.__module__, cls.__name__) != (layer.cls.module, layer.cls.name):
         _refuse(layer, where, f"its class {layer.cls} is not {cls.__module__}.{cls.__name__}")
     for name, value in layer.attributes.items():
         if name in _WITHOUT_MEANING:
@@ -232,13 +235,16 @@ def _fill(
 ) -> None:
     """Put the file's tensors into the slots the constructor made: the same names, shapes and types."""
     slots = getattr(fresh, table)
-    if set(slots) != set(found):
-        odd = ", ".join(sorted(set(slots) ^ set(found)))
+    if _COUNTER in slots and _COUNTER not in found:
+        slots[_COUNTER] = torch.zeros((), dtype=torch.int64)
+        found = {**found, _COUNTER: None}
+    if odd_names := {*found} - {*slots} | {name for name, slot in slots.items() if slot is not None} - {*found}:
+        odd = ", ".join(sorted(odd_names))
         _refuse(layer, where, f"it lacks tensors or has others than it should: {shown(odd)}")
     for name, slot in slots.items():
-        ref = found[name]
+        ref = found.get(name)
         if slot is None or ref is None:
-            if slot is not ref:
+            if slot is not ref and name != _COUNTER:
                 _refuse(layer, where, f"its tensor '{name}' is {'missing' if ref is None else 'one too many'}")
             continue
         if tuple(slot.shape) != ref.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -44,17 +45,13 @@ def exportable(torch: Any, module: Any) -> Any:
                 return rows.amax(1)
             return rows.sum(1) if self.mode == "sum" else rows.mean(1)
 
-    def copied(inner: Any) -> Any:
+    if isinstance(module, torch.nn.EmbeddingBag):
+        return Bags(module).eval()
+    module = copy.deepcopy(module)
+    for name, inner in list(module.named_modules()):
         if isinstance(inner, torch.nn.EmbeddingBag):
-            return Bags(inner)
-        if type(inner) is not torch.nn.Sequential:
-            return inner
-        made = torch.nn.Sequential()
-        for name, child in inner.named_children():
-            made.add_module(name, copied(child))
-        return made.eval()
-
-    return copied(module)
+            module.set_submodule(name, Bags(inner).eval())
+    return module
 
 
 def _activations(aten: Any, op: Any) -> dict[Any, Any]:

@@ -16,27 +16,47 @@ from compiler.options import CompileOptions
 
 if TYPE_CHECKING:
     from compiler.importers.torch import Opened, TorchInspection, TorchModel
+    from compiler.importers.torch_build import Tensors
+    from compiler.importers.torch_pickle import Unpickled
 
+# Files whose weights can be read although their layers cannot: a state dict, and classes that are not PyTorch's.
+_WITHOUT_LAYERS = frozenset({"E0120", "E0124"})
 SLOW = "a layer of the model is known to the planner only once PyTorch has exported it, which takes seconds"
 
 
 class TorchModule(Format):
     kind = "torch"
-    title = "a PyTorch model of stock layers saved whole with torch.save(model, file)"
+    title = "a PyTorch model of stock layers saved whole with torch.save(model, file), or a state dict"
     extensions = (
         ".pth",
         ".pt",
     )
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
-        from compiler.importers.torch import load_torch  # imports torch: slow, and not needed for ONNX
+        from compiler.importers.torch import load_opened, open_pickle, opened_model  # imports torch: slow
 
-        return loaded(load_torch(path, options.shape, name=where))
+        found, tensors = open_pickle(path, where)
+        if options.architecture is not None:
+            from compiler.importers.layer_list_build import load_listed
+            from compiler.importers.state_dict import state_in
+
+            state = state_in(found, tensors, path, where)
+            return loaded(load_listed(state, options.architecture, options.shape))
+        return loaded(load_opened(opened_model(found, tensors, path, where), options.shape))
 
     def inspect(self, path: Path, options: CompileOptions, where: str) -> Look:
-        from compiler.importers.torch import look, open_model
+        from compiler.importers.torch import look, open_pickle, opened_model
 
-        opened = open_model(path, where)
+        content, tensors = open_pickle(path, where)
+        weights = options.architecture is not None
+        try:
+            opened = None if weights else opened_model(content, tensors, path, where)
+        except ModelError as error:
+            if error.code not in _WITHOUT_LAYERS:
+                raise
+            return _weights(path, options, where, content, tensors, error)
+        if opened is None:
+            return _weights(path, options, where, content, tensors, None)
         problems: list[Unsupported] = []
         try:
             found = look(opened, options.shape)
@@ -46,6 +66,25 @@ class TorchModule(Format):
             problems.append(Unsupported(node="input", op="shape", code=error.code, reason=error.title, help=error.help))
             found = look(opened, {})
         return _look(path, opened, found, problems, where)
+
+
+def _weights(
+    path: Path, options: CompileOptions, where: str, content: Unpickled, tensors: Tensors, error: ModelError | None
+) -> Look:
+    """The look at a file whose layers must be listed; `error` says why they must."""
+    from compiler.importers.layer_list_look import MISSING, look_at_weights
+    from compiler.importers.state_dict import state_in
+
+    try:
+        state = state_in(content, tensors, path, where)
+    except ModelError:
+        if error is not None:
+            raise error from None
+        raise
+    if error is None or error.code == MISSING.code:
+        return look_at_weights(path, "torch", state, options)
+    why = Unsupported(node="the file", op="custom class", code=error.code, reason=error.title, help=error.help)
+    return look_at_weights(path, "torch", state, options, why)
 
 
 def loaded(model: TorchModel) -> Loaded:
