@@ -30,8 +30,14 @@ DTYPES = {
 }  # fmt: skip
 
 _MODEL = re.compile(r"([^/]+/)?models/([^/]+)\.json")
-_SYMBOL = re.compile(r"[A-Za-z_]\w{0,40}")
-_ARITHMETIC = re.compile(r"[\w\s+\-*/%(),.]*")  # what sizes computed from symbols are written with
+_SYMBOL = re.compile(r"(?:Symbol\(')?([A-Za-z]\w{0,40})(?:'(?:, (?:positive|integer|nonnegative)=True)*\))?")
+_CHARACTERS = re.compile(r"[\w\s+\-*/%(),.'=]*")
+_CALLED = re.compile(r"(\w+)\s*\(")
+# What sizes that are computed from symbols are written with.
+_FUNCTIONS = frozenset(
+    "Symbol Integer Rational Float Add Mul Pow Max Min Mod PythonMod FloorDiv CleanDiv CeilToInt FloorToInt TruncToInt "
+    "ToFloat IntTrueDiv FloatTrueDiv RoundToInt ceiling floor".split()
+)
 
 
 @dataclass(frozen=True)
@@ -210,19 +216,22 @@ def _size(raw: Any, where: str) -> tuple[int | str, int | None]:
             return value, None
         expression = raw.get("as_expr")
         if isinstance(expression, dict) and isinstance(text := expression.get("expr_str"), str):
-            if len(text) > 1000 or not _ARITHMETIC.fullmatch(text) or "__" in text:
+            if len(text) > 1000 or not _CHARACTERS.fullmatch(text) or not set(_CALLED.findall(text)) <= _FUNCTIONS:
                 raise ModelError(
                     "E0144", "A size in the archive is not arithmetic: evaluating it would run code", where=where,
                     facts={"size": shown(text, 60)}, help="Nothing of it was executed. torch.export never writes this.",
                 )  # fmt: skip
             hint = expression.get("hint")
             known = hint.get("as_int") if isinstance(hint, dict) else None
-            return text, known if isinstance(known, int) and 0 < known < 1 << 31 else None
+            symbol = _SYMBOL.fullmatch(text)
+            return symbol.group(1) if symbol else text, known if isinstance(
+                known, int
+            ) and 0 < known < 1 << 31 else None
     damaged("a size is neither a number nor a symbol", where)
 
 
 def is_symbol(size: int | str) -> bool:
-    return isinstance(size, str) and bool(_SYMBOL.fullmatch(size))
+    return isinstance(size, str) and size.isidentifier()
 
 
 def _weight(archive: Archive, key: str, record: str, meta: Meta, where: str) -> Weight:

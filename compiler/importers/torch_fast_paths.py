@@ -26,12 +26,9 @@ def _projected(call: Call, x: Any, width: int, heads: int, weight: Any, bias: An
     joined = call("linear", [call("transpose", [x, 1, 0], {}), weight, bias], {})
     parts = call("unsqueeze", [call("unflatten", [joined, -1, [3, width]], {}), 0], {})
     parts = call("contiguous", [call("squeeze", [call("transpose", [parts, 0, -2], {}), -2], {})], {})
-    found = []
-    for index in range(3):
-        part = call("view", [call("select", [parts, 0, index], {}), [steps, batch * heads, size]], {})
-        part = call("transpose", [part, 0, 1], {})
-        found.append(call("view", [part, [batch, heads, steps, size]], {}))
-    return found
+    three = [call("select", [parts, 0, index], {}) for index in range(3)]
+    rows = [call("transpose", [call("view", [part, [steps, batch * heads, size]], {}), 0, 1], {}) for part in three]
+    return [call("view", [row, [batch, heads, steps, size]], {}) for row in rows]
 
 
 def _joined(call: Call, y: Any, width: int, weight: Any, bias: Any) -> Any:

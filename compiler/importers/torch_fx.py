@@ -83,7 +83,6 @@ class Program:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     weights: tuple[Any, ...]
-    returned: tuple[int, ...]  # which of the graph's outputs each output is
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs, by PyTorch itself."""
@@ -91,7 +90,7 @@ class Program:
         given = [torch.from_numpy(np.array(inputs[name])) for name in self.inputs]
         with torch.no_grad():
             results = torch.fx.Interpreter(self.exported.graph_module).run(*self.weights, *given)
-        return [np.asarray(results[i].detach().numpy()) for i in self.returned]
+        return [np.asarray(y.detach().numpy()) for y in results]
 
 
 class Builder:
@@ -162,7 +161,7 @@ class Builder:
         return self._record(target, positional, named)
 
     def finish(self, outputs: Sequence[tuple[str, Any]]) -> Program:
-        """The program that returns these values under these names; a value is returned once."""
+        """The program that returns these values under these names. An output is a node of its own."""
         torch = self.torch
         from torch.export.exported_program import ExportedProgram, ModuleCallEntry, ModuleCallSignature
         from torch.export.graph_signature import (
@@ -175,19 +174,23 @@ class Builder:
         )  # fmt: skip
         from torch.utils import _pytree as pytree
 
-        nodes = [self._node(value) for _, value in outputs]
-        distinct = list(dict.fromkeys(nodes))
-        self.graph.output(tuple(distinct))
+        nodes: list[Any] = []
+        for _, value in outputs:
+            node = self._node(value)
+            if node in nodes or node.op == "placeholder":
+                node = self._node(self._record(self.torch.ops.aten.clone.default, [value], {}))
+            nodes.append(node)
+        self.graph.output(tuple(nodes))
         self.graph.lint()
         specs = [
             InputSpec(InputKind.BUFFER, TensorArgument(value.node.name), name, persistent=True)
             for name, value, _ in self._weights
         ]
         specs += [InputSpec(InputKind.USER_INPUT, TensorArgument(value.node.name), None) for _, value in self._inputs]
-        returned = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(node.name), None) for node in distinct]
+        returned = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(node.name), None) for node in nodes]
         positions = tuple(value.node.name for _, value in self._inputs)
         _, given = pytree.tree_flatten((tuple(positions), {}))
-        _, made = pytree.tree_flatten(tuple(node.name for node in distinct))
+        _, made = pytree.tree_flatten(tuple(node.name for node in nodes))
         exported = ExportedProgram(
             torch.nn.Module(),
             self.graph,
@@ -202,7 +205,6 @@ class Builder:
             tuple(name for name, _ in self._inputs),
             tuple(name for name, _ in outputs),
             tuple(tensor for _, _, tensor in self._weights),
-            tuple(distinct.index(node) for node in nodes),
         )
 
     # -- one call --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from compiler.importers.torch_dtypes import DTYPES
 from compiler.importers.torch_pickle import TensorRef, shown
 from compiler.importers.torchscript_builtins import UNKNOWN, ProgramError
 from compiler.importers.torchscript_data import ScriptFile, dtype_of
+from compiler.importers.torchscript_names import forward_names, given_shapes
 from compiler.importers.torchscript_run import Follower
 
 SCAN_STEPS = 400_000  # of the walks that look for a size that fits
@@ -107,11 +108,10 @@ class Found:
         )
 
 
-def look(file: ScriptFile, given: Mapping[str, Shape]) -> Found:
-    """Follow the program with what is known of the inputs, and find out the rest."""
-    from compiler.importers.torchscript_inputs import forward_names
-
+def look(file: ScriptFile, shapes: Mapping[str, Shape]) -> Found:
+    """Follow the program with what is known of the inputs (`--shape`), and find out the rest."""
     names = forward_names(file)
+    given = given_shapes(names, shapes, file.where)
     known: dict[str, Shape] = {}
     dtypes = dict.fromkeys(names, "float32")
     if file.traced is not None and len(file.traced) == len(names):
