@@ -11,6 +11,7 @@ from server.forms import MAX_SPREAD
 from server.samples import samples
 from server.schemas import Catalog, Limits
 from server.settings import Settings
+from server.trust import allows_source
 
 
 def read(settings: Settings) -> Catalog:
@@ -27,7 +28,12 @@ def read(settings: Settings) -> Catalog:
         precisions=known.precisions,
         optimize=known.optimize,
         packs=known.packs,
-        limits=Limits(upload_bytes=int(settings.max_upload), job_seconds=settings.job_seconds, compilations=MAX_SPREAD),
+        limits=Limits(
+            upload_bytes=int(settings.max_upload),
+            job_seconds=settings.job_seconds,
+            compilations=MAX_SPREAD,
+            source=allows_source(settings),
+        ),
         samples=samples(),
         options=known.options,
     )

@@ -146,6 +146,7 @@ class Limits(BaseModel):
     upload_bytes: int = Field(description="bytes")
     job_seconds: float = Field(description="wall time of one job")
     compilations: int = Field(description="of one request: targets times emitters times precisions")
+    source: bool = Field(False, description="a user's model.py may be given for weights; it runs in the sandbox")
 
 
 class Catalog(BaseModel):

@@ -46,10 +46,14 @@ def refuse_strangers(request: Request, parts: ServiceDep) -> None:
         )  # fmt: skip
 
 
+def allows_source(settings: Settings) -> bool:
+    """May a user's model.py run here at all?"""
+    return is_loopback(settings.host) if settings.allow_source is None else settings.allow_source
+
+
 def refuse_source(settings: Settings, options: Sequence[Mapping[str, Any]]) -> None:
     """403 for options with a source, where code of users is not run."""
-    allowed = is_loopback(settings.host) if settings.allow_source is None else settings.allow_source
-    if not allowed and any(chosen.get("source") is not None for chosen in options):
+    if not allows_source(settings) and any(chosen.get("source") is not None for chosen in options):
         raise Problem(
             403, SOURCE_NOT_ALLOWED, "this service does not run a user's model.py", where="source",
             help="Compile it on your own computer, export the model to ONNX, or give the layers as `architecture`.",

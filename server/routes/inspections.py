@@ -16,7 +16,7 @@ from server.errors import Problem, invalid
 from server.forms import ModelFile, ModelHash, SampleName, read_options, take_model
 from server.jobs import Submission, submit
 from server.schemas import InspectionCreated, InspectionPublic
-from server.trust import TrustedDep
+from server.trust import TrustedDep, refuse_source
 
 router = APIRouter(prefix="/inspections", tags=["inspections"])
 
@@ -39,6 +39,7 @@ def create_inspection(
 ) -> InspectionCreated:
     """Store the model and have a worker look into it."""
     asked = _options(options, shape)
+    refuse_source(parts.settings, [asked])
     stored = take_model(parts, user, model, model_sha256, sample)
     with parts.db.writing() as session:
         [job] = submit(session, user, Submission(kind="inspect", model=stored, options=[asked]))

@@ -386,6 +386,11 @@ export interface components {
              * @description Layers whose results the model gives; without: the last one.
              */
             outputs: string[];
+            /**
+             * Unused
+             * @description Beginnings of tensor names that no layer is to use.
+             */
+            unused: string[];
         };
         /**
          * BoardFit
@@ -556,7 +561,7 @@ export interface components {
             labels?: string | null;
             /**
              * Source
-             * @description Comes with a later version; refused until then.
+             * @description A model.py with the class that the weights belong to; options: class_name, class_args.
              */
             source?: string | null;
         };
@@ -1180,6 +1185,12 @@ export interface components {
              * @description of one request: targets times emitters times precisions
              */
             compilations: number;
+            /**
+             * Source
+             * @description a user's model.py may be given for weights; it runs in the sandbox
+             * @default false
+             */
+            source: boolean;
         };
         /**
          * ListedLayer
@@ -1852,7 +1863,10 @@ export interface components {
              * @description how instructions were counted: plugin or timer
              */
             counting: string | null;
-            /** Sandbox */
+            /**
+             * Sandbox
+             * @description what confined the compilation; null: nothing did
+             */
             sandbox: string | null;
         };
         /** Totals */
@@ -1959,6 +1973,7 @@ export interface components {
              */
             seen_at: string;
         };
+        JsonValue: unknown;
         /**
          * CompileOptions
          * @description Options of one compilation: one target, one emitter, one precision.
@@ -2018,6 +2033,26 @@ export interface components {
              * @default null
              */
             architecture: components["schemas"]["Architecture"] | null;
+            /**
+             * Source
+             * @description Python source (model.py) of the class that the weights belong to; it runs in the sandbox only.
+             * @default null
+             */
+            source: string | null;
+            /**
+             * Class Name
+             * @description The torch.nn.Module in the source.
+             * @default null
+             */
+            class_name: string | null;
+            /**
+             * Class Args
+             * @description Arguments of its constructor, as JSON: an object by name, or a list.
+             * @default null
+             */
+            class_args: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | components["schemas"]["JsonValue"][] | null;
             /**
              * Io Layout
              * @description Element order of inputs and outputs: the source model's, or the internal one.

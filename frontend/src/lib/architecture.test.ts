@@ -4,7 +4,7 @@ import type { Architecture } from "@/api/types"
 
 const conv = { ...EMPTY_LAYER, name: "conv1", type: "Conv2d", args: { padding: 1 }, tensors: { weight: [8, 1, 3, 3] } }
 const hole = { ...EMPTY_LAYER, note: "an activation?", choices: ["ReLU"] }
-const list: Architecture = { layers: [conv, hole], input: [1, 1, 28, 28], inputs: {}, outputs: [] }
+const list: Architecture = { layers: [conv, hole], input: [1, 1, 28, 28], inputs: {}, outputs: [], unused: [] }
 
 describe("a list of layers", () => {
   test("says where it has holes", () => {

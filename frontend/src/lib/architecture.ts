@@ -1,5 +1,7 @@
 /** A list of layers, as a person edits it. */
-import type { Architecture, ListedLayer } from "@/api/types"
+import type { Architecture, Inspection, ListedLayer } from "@/api/types"
+
+const WEIGHTS_ALONE = "E0120"
 
 type Argument = ListedLayer["args"][string]
 
@@ -7,6 +9,11 @@ type Argument = ListedLayer["args"][string]
 export const STEPS = ["Add", "Multiply", "Concatenate", "Select", "Mean", "Permute", "Reshape", "Parameter"]
 
 export const EMPTY_LAYER: ListedLayer = { name: "", type: null, args: {}, from: null, note: "", choices: [], tensors: {} }
+
+/** The one thing in the way is that nobody said how the layers are connected. */
+export function isWeightsAlone({ compilable, architecture, unsupported }: Pick<Inspection, "compilable" | "architecture" | "unsupported">): boolean {
+  return !compilable && architecture !== null && unsupported.every(({ code }) => code === WEIGHTS_ALONE)
+}
 
 export function holesOf({ layers }: Architecture): number[] {
   return layers.flatMap(({ type }, index) => (type === null ? [index] : []))

@@ -11,6 +11,9 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   name: "model",
   shape: {},
   architecture: null,
+  source: null,
+  class_name: null,
+  class_args: null,
   io_layout: "source",
   arena: "static",
   weights: "auto",
@@ -27,6 +30,9 @@ export const DEFAULT_OPTIONS: CompileOptions = {
 
 /** What the command line reads the list of layers from; the page offers it for download. */
 export const ARCHITECTURE_FILE = "architecture.json"
+
+/** What a user's own source is called in commands, whatever it was called when it was chosen. */
+export const SOURCE_FILE = "model.py"
 
 /** Only what differs from the defaults, and the target, which a reader always wants to see. */
 export function chosen(options: CompileOptions): Partial<CompileOptions> {
@@ -82,6 +88,10 @@ export function flagWords(key: keyof CompileOptions, options: CompileOptions): s
       return [flag, budgetText(options.budget)]
     case "architecture":
       return [flag, ARCHITECTURE_FILE]
+    case "source":
+      return [flag, SOURCE_FILE]
+    case "class_args":
+      return [flag, JSON.stringify(options.class_args)]
     case "vectors":
       return ["--vector-count", String(options.vectors)]
     default:

@@ -13,35 +13,24 @@ import { ARCHITECTURE_FILE } from "@/lib/options"
 import { proposalText } from "@/lib/shape"
 
 interface Props {
-  /** As far as the tensors of the file tell. */
-  listed: Architecture
-  onChange: (list: Architecture) => void
+  list: Architecture
+  /** The list, and what of it is sent. */
+  onChange: (list: Architecture, sent: Architecture) => void
   onCheck: (list: Architecture) => void
   check: Ready["check"]
 }
 
 /** The layers of a file that holds weights alone: filled in as far as its tensors tell, the rest to be chosen. */
-export function ArchitectureEditor({ listed, onChange, onCheck, check }: Props) {
+export function ArchitectureEditor({ list, onChange, onCheck, check }: Props) {
   const catalog = useQuery(catalogQuery)
-  const [list, setList] = useState(listed)
-  const [edited, setEdited] = useState<number | null>(() => holesOf(listed)[0] ?? null)
-  const [input, setInput] = useState(() => (listed.input ? proposalText(listed.input) : ""))
+  const [edited, setEdited] = useState<number | null>(() => holesOf(list)[0] ?? null)
+  const [input, setInput] = useState(() => (list.input ? proposalText(list.input) : ""))
   const types = useId()
-  const title = useId()
   const holes = holesOf(list)
-  const change = (next: Architecture) => {
-    setList(next)
-    onChange(submitted(next))
-  }
+  const change = (next: Architecture) => onChange(next, submitted(next))
   const several = Object.keys(list.inputs).length > 0
   return (
-    <section className="panel" aria-labelledby={title}>
-      <div className="panel-head">
-        <h2 id={title}>Layers of the model</h2>
-        <a className={classes.file} href={`data:application/json,${encodeURIComponent(fileText(list))}`} download={ARCHITECTURE_FILE}>
-          {ARCHITECTURE_FILE}
-        </a>
-      </div>
+    <>
       <datalist id={types}>
         {[...STEPS, ...(catalog.data?.layers ?? [])].map((name) => (
           <option key={name} value={name} />
@@ -139,8 +128,11 @@ export function ArchitectureEditor({ listed, onChange, onCheck, check }: Props) 
         <span className="muted" role="status">
           {holes.length > 0 ? `${plural(holes.length, "layer")} still to be chosen` : plural(list.layers.length, "layer")}
         </span>
+        <a className={classes.file} href={`data:application/json,${encodeURIComponent(fileText(list))}`} download={ARCHITECTURE_FILE}>
+          Download {ARCHITECTURE_FILE}
+        </a>
       </div>
       {check && "error" in check && <Problem error={check.error} />}
-    </section>
+    </>
   )
 }

@@ -7,6 +7,7 @@ import { CheckIcon, CrossIcon, WarnIcon } from "@/components/icons"
 import { Bytes, Count } from "@/components/quantity"
 import { ErrorLink } from "@/components/error-link"
 import { MarkedText } from "@/components/marked"
+import { holesOf, isWeightsAlone } from "@/lib/architecture"
 import { plural, shape } from "@/lib/format"
 
 /** What is in the model, before anything is compiled. */
@@ -91,6 +92,18 @@ function runs({ support }: Inspection, op: string): KernelUse[] {
 }
 
 export function Verdict({ inspection }: { inspection: Inspection }) {
+  const holes = inspection.architecture ? holesOf(inspection.architecture).length : 0
+  if (isWeightsAlone(inspection)) {
+    return (
+      <p className={classes.verdict} data-verdict="warn" role="status">
+        <WarnIcon size={18} />
+        <span>
+          <strong>This file holds weights alone.</strong> Its layers are listed below as far as the tensors tell
+          {holes > 0 ? `; ${plural(holes, "place")} ${holes === 1 ? "is" : "are"} still to be filled.` : "; check them."}
+        </span>
+      </p>
+    )
+  }
   if (inspection.unsupported.length > 0) {
     return (
       <p className={classes.verdict} data-verdict="bad" role="status">
@@ -98,18 +111,6 @@ export function Verdict({ inspection }: { inspection: Inspection }) {
         <span>
           <strong>Cannot be compiled yet:</strong> {plural(inspection.unsupported.length, "node")} of this model{" "}
           {inspection.unsupported.length === 1 ? "is" : "are"} not supported. Each is listed below with the way out.
-        </span>
-      </p>
-    )
-  }
-  const holes = inspection.architecture?.layers.filter(({ type }) => type === null).length ?? 0
-  if (!inspection.compilable && inspection.architecture) {
-    return (
-      <p className={classes.verdict} data-verdict="warn" role="status">
-        <WarnIcon size={18} />
-        <span>
-          <strong>This file holds weights alone.</strong> Its layers are listed below as far as the tensors tell
-          {holes > 0 ? `; ${plural(holes, "place")} ${holes === 1 ? "is" : "are"} still to be filled.` : "; check them."}
         </span>
       </p>
     )

@@ -2,13 +2,14 @@ import { Button } from "@mantine/core"
 import { useMutation, useQuery } from "@tanstack/react-query"
 import { useNavigate } from "@tanstack/react-router"
 import { type ReactNode, useState } from "react"
-import { ArchitectureEditor } from "./architecture-editor"
 import { GraphPanel } from "./graph-panel"
 import classes from "./new-compile.module.css"
+import { obstacleOf } from "./obstacle"
 import { OptionsForm } from "./options-form"
 import { Preview, UnsupportedNodes, Verdict } from "./preview"
 import { type ShapeAsked, ShapeQuestion } from "./shape-question"
 import { SupportPanel } from "./support-panel"
+import { WeightsQuestion } from "./weights-question"
 import type { Ready } from "./use-inspection"
 import { catalogQuery } from "@/api/catalog"
 import { createCompilations } from "@/api/compilations"
@@ -20,6 +21,7 @@ import { needsOf } from "@/lib/estimate"
 import { plural } from "@/lib/format"
 import { sampleCommand } from "@/lib/options"
 import { countOf, DEFAULT_PLAN, type Plan, planCli, planCurl, requestOf } from "@/lib/plan"
+import { isWeightsAlone } from "@/lib/architecture"
 import { parseShape, proposalText, shapeProblem } from "@/lib/shape"
 
 interface Props {
@@ -46,28 +48,13 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
       group ? navigate({ to: "/groups/$id", params: { id: group } }) : navigate({ to: "/jobs/$id", params: { id } }),
   })
 
+  const weightsAlone = isWeightsAlone(inspection)
   const asked = Object.keys(needed)
   const answered = asked.every((input) => shapeProblem(shapes[input] ?? "", needed[input]!.open) === null)
   const shape = answered ? mapValues(shapes, (text) => parseShape(text) ?? []) : {}
-  const complete: Plan = { ...plan, shape }
-  const count = countOf(plan)
+  const complete: Plan = { ...plan, shape: plan.source === null ? shape : plan.shape }
   const most = catalog.data?.limits.compilations
-  const obstacle =
-    inspection.unsupported.length > 0
-      ? "This model has nodes that are not supported."
-      : !answered
-        ? "Give the input shape first."
-        : asked.length === 0 && !inspection.compilable && listed
-          ? "Fill in the layers and check them first."
-        : asked.length === 0 && !inspection.compilable
-          ? "This model cannot be compiled as it is."
-          : count === 0
-            ? plan.target.length === 0
-              ? "Choose a target."
-              : "Choose a language."
-            : most !== undefined && count > most
-              ? `These are ${count} compilations; one request makes ${most} at most.`
-              : null
+  const obstacle = obstacleOf({ inspection, plan, answered, most })
 
   return (
     <>
@@ -80,16 +67,18 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
       <div className={classes.band}>
         {children}
         <Verdict inspection={inspection} />
-        {inspection.unsupported.length > 0 && <UnsupportedNodes inspection={inspection} />}
+        {inspection.unsupported.length > 0 && !weightsAlone && <UnsupportedNodes inspection={inspection} />}
         {listed && (
-          <ArchitectureEditor
+          <WeightsQuestion
             listed={listed}
-            onChange={(architecture) => setPlan({ ...plan, architecture })}
+            plan={plan}
+            onPlan={setPlan}
             onCheck={(architecture) => onCheck({ shape, architecture })}
             check={phase.check}
+            sourceAllowed={catalog.data?.limits.source ?? false}
           />
         )}
-        <GraphPanel key={phase.id} phase={phase} />
+        {!weightsAlone && <GraphPanel key={phase.id} phase={phase} />}
       </div>
       <div className={classes.columns}>
         <div className={classes.left}>

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest"
+import { obstacleOf } from "./obstacle"
+import type { Inspection } from "@/api/types"
+import { DEFAULT_PLAN } from "@/lib/plan"
+
+const fine: Inspection = {
+  name: "net",
+  format: "onnx",
+  sha256: "",
+  size: 1,
+  inputs: [],
+  outputs: [],
+  operators: [],
+  parameters: 1,
+  macs: 1,
+  unsupported: [],
+  shape_needed: {},
+  compilable: true,
+  estimate: null,
+  no_estimate: "",
+  support: [],
+  architecture: null,
+  graphs: null,
+}
+const refused = { node: "n", op: "Odd", code: "E0201", reason: "", help: "" }
+const weights: Inspection = {
+  ...fine,
+  compilable: false,
+  unsupported: [{ ...refused, code: "E0120" }],
+  architecture: { layers: [], input: null, inputs: {}, outputs: [], unused: [] },
+}
+const plan = DEFAULT_PLAN
+const ask = (inspection: Inspection, changes: Partial<typeof plan> = {}, answered = true) =>
+  obstacleOf({ inspection, plan: { ...plan, ...changes }, answered, most: 64 })
+
+describe("what is in the way", () => {
+  test("nothing, for a model that compiles", () => expect(ask(fine)).toBeNull())
+  test("a node that is not supported", () => expect(ask({ ...fine, compilable: false, unsupported: [refused] })).toMatch("not supported"))
+  test("a shape that is still open", () => {
+    const open = { ...fine, compilable: false, shape_needed: { x: [1, null] } }
+    expect(ask(open, {}, false)).toMatch("shape first")
+    expect(ask(open)).toBeNull()
+  })
+  test("weights, until somebody says how the layers are connected", () => {
+    expect(ask(weights)).toMatch("how the layers are connected")
+    expect(ask(weights, { source: "class Net: ..." })).toMatch("Name the class")
+    expect(ask(weights, { source: "class Net: ...", class_name: "Net" })).toBeNull()
+  })
+  test("no target, no language, too much at once", () => {
+    expect(ask(fine, { target: [] })).toMatch("target")
+    expect(ask(fine, { emit: [] })).toMatch("language")
+    expect(obstacleOf({ inspection: fine, plan: { ...plan, target: ["a", "b"], emit: ["c", "cpp"] }, answered: true, most: 3 })).toMatch("4 compilations")
+  })
+})
