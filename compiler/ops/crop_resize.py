@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compiler.graph.types import Array, TensorType
-from compiler.loop.nodes import F32, F64, Expr, const, select
+from compiler.loop.nodes import F32, F64, I1, Expr, const, select
 from compiler.ops.base import Op, Reader, expect
-from compiler.ops.numbers import converted, rounded
+from compiler.ops.numbers import converted, rounded, wide
 from compiler.ops.sampling import Mode, Nearest, inside, inside_code, sample_code, sampled, tap_code, taps
 from compiler.ops.transpose import Transpose
 
@@ -56,8 +56,9 @@ class CropResize(Op):
             places, counts = inside(places, length, "edge")
             axes.append(tuple(t.reshape(*shape, t.shape[-1]) for t in (places, weights, counts)))
             missing = missing | ~((at >= 0) & (at <= last)).reshape(shape)
-        y = sampled(x.astype(kind), axes)  # type: ignore[arg-type]
-        return rounded(np.where(missing, kind(self.outside), y), str(x.dtype))
+        base = wide(x) if self.mode == "nearest" else x.astype(kind)
+        y = rounded(sampled(base, axes) if axes else base, str(x.dtype))  # type: ignore[arg-type]
+        return np.where(missing, rounded(np.asarray(self.outside), str(x.dtype)), y)
 
     def lower(self, k: Kernel, x: View, region: View, y: View) -> None:
         n, kind = len(self.sizes), F64 if x.type == F64 else F32
@@ -73,10 +74,10 @@ class CropResize(Op):
                 seen = (place >= 0.0) & (place <= float(length - 1))
                 missing = seen if missing is None else missing & seen
             with k.grid(x.shape[:first], "abcdef") as lead:
-                value = sample_code(k, x, lead, axes) if axes else x[lead]
+                value = converted(sample_code(k, x, lead, axes) if axes else x[lead], y.type)
                 if missing is not None:
-                    value = select(missing, converted(value, kind), const(self.outside, kind))
-                k.store(y, (*lead, *at), converted(value, y.type))
+                    value = select(missing, value, const(bool(self.outside) if y.type == I1 else self.outside, y.type))
+                k.store(y, (*lead, *at), value)
 
     def _coordinate(self, start: Expr, end: Expr, last: int, count: int, i: Expr) -> Expr:
         if count == 1:

@@ -11,7 +11,7 @@ import numpy as np
 from compiler.graph.types import Array, TensorType
 from compiler.loop.nodes import F32, F64, Expr
 from compiler.ops.base import Op, Reader, expect
-from compiler.ops.numbers import converted, rounded
+from compiler.ops.numbers import converted, rounded, wide
 from compiler.ops.sampling import Border, Mode, inside, inside_code, sample_code, sampled, tap_code, taps
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class GridSample(Op):
             axes.append((places, weights, counts))
         lead = [i.reshape(*i.shape, *[1] * n) for i in np.indices(x.shape[:2])]
         whole = [(i[..., None], np.ones(1, kind), np.ones(1, bool)) for i in lead]
-        return rounded(np.broadcast_to(sampled(x.astype(kind), [*whole, *axes]), y), str(x.dtype))
+        return rounded(
+            np.broadcast_to(sampled(wide(x) if self.mode == "nearest" else x.astype(kind), [*whole, *axes]), y),
+            str(x.dtype),
+        )
 
     @property
     def _border(self) -> Border:

@@ -132,7 +132,7 @@ def sample_code(k: Kernel, x: View, lead: Sequence[Expr], axes: Sequence[Taps]) 
         value: Expr = x[(*lead, *(place for place, _, _ in chosen))]
         tests = [c for _, _, c in chosen if c is not None]
         weights = [w for _, w, _ in chosen if w is not None]
-        if value.type.is_float and weights and value.type != weights[0].type:
+        if weights and value.type != weights[0].type:
             value = Cast(value, weights[0].type)
         for w in weights[1:]:
             weights[0] = weights[0] * w
