@@ -28,9 +28,11 @@ _BINARY: Mapping[str, Callable[..., Array]] = {
 
 def folded(c: Call) -> Array | None:
     """The result, when all operands are known and few; None when the operator must be converted."""
+    if c.op.kind not in _FOLD:
+        return None
     given = [c.known(i) for i in range(len(c.op.inputs)) if c.has(i)]
     known = [a for a in given if a is not None]
-    if c.op.kind not in _FOLD or not known or len(known) < len(given):
+    if not known or len(known) < len(given):
         return None
     if any(a.size > MOST or a.dtype.kind not in "iub" for a in known):
         return None

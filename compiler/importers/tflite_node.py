@@ -161,8 +161,6 @@ class Call:
                 return name
             case "RELU":
                 return self.add("Relu", name)
-            case "TANH":
-                return self.add("Tanh", name)
             case "RELU6":
                 return self.clip(name, 0, 6)
             case "RELU_N1_TO_1":

@@ -69,7 +69,10 @@ def _stacked(c: Call, table: dict[str, int]) -> Array:
 
 def _note_states(c: Call, places: tuple[int, ...]) -> None:
     for place in places:
-        if c.has(place) and not c.tensor(place).variable and (c.known(place) is None or np.any(c.known(place))):
+        if not c.has(place):
+            continue
+        first = c.tensor(place).data
+        if np.any(first) if first is not None else not c.tensor(place).variable:
             raise c.unsupported("a recurrent layer whose first state is not zero is not supported")
     c.scope.notes.append(f"{c.op.kind} starts from zero states at every inference")
 

@@ -1,4 +1,4 @@
-"""Keras files give Keras' own predictions, for every layer and from both kinds of file; what is not supported is named."""
+"""Keras files give Keras' own predictions, for every layer and both kinds of file; what is not supported is named."""
 
 from __future__ import annotations
 
