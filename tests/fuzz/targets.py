@@ -27,6 +27,7 @@ from tests.fuzz.mutate import bytes_changed, json_changed, zip_changed, zipped
 from tests.fuzz.mutate_onnx import onnx_changed
 
 NAME = "model.file"
+SEEDS = Path(__file__).parent / "seeds"
 Mutate = Callable[[bytes, Random], bytes]
 
 
@@ -157,16 +158,14 @@ def _safetensors_changed(data: bytes, chance: Random) -> bytes:
     return struct.pack("<Q", len(table)) + table + data[8 + length :]
 
 
+def _stored(suffix: str) -> list[bytes]:
+    """What make_seeds.py wrote with TensorFlow."""
+    return [path.read_bytes() for path in sorted(SEEDS.glob(f"*{suffix}"))]
+
+
 def _everything() -> list[bytes]:
-    return [
-        *_onnx(),
-        *_onnx_zip(),
-        *_graphs(),
-        *_torch(),
-        *_safetensors(),
-        b'{"schema": "deepmetal.graph/1"}',
-        b"<html>",
-    ]
+    made = [*_stored(""), *_onnx(), *_onnx_zip(), *_graphs(), *_torch(), *_safetensors()]
+    return [*made, b'{"schema": "deepmetal.graph/1"}', b"<html>"]
 
 
 TARGETS: dict[str, Target] = {
@@ -184,6 +183,11 @@ TARGETS: dict[str, Target] = {
         zip_changed,
         load=False,
     ),
+    "tflite": Target(partial(_stored, ".tflite")),
+    "keras": Target(partial(_stored, ".keras"), zip_changed),
+    "hdf5": Target(partial(_stored, ".h5")),
+    "savedmodel": Target(partial(_stored, ".savedmodel.zip"), zip_changed, load=False),
+    "graphdef": Target(partial(_stored, ".pb"), load=False),
 }
 
 
