@@ -84,9 +84,9 @@ def new_arena(program: Program) -> np.ndarray:
 def elements(arena: np.ndarray, slot: Slot) -> np.ndarray:
     """The slot's tensor in the arena, as a view with logical axis order."""
     dtype = np.dtype(slot.dtype)
-    flat = arena[slot.offset : slot.offset + slot.size].view(dtype)
+    flat = arena[slot.offset : slot.offset + slot.size].view(f"u{dtype.itemsize}")
     steps = tuple(s * dtype.itemsize for s in slot.strides)
-    return np.lib.stride_tricks.as_strided(flat, slot.shape, steps)
+    return np.lib.stride_tricks.as_strided(flat, slot.shape, steps).view(dtype)
 
 
 def load(arena: np.ndarray, slots: Iterable[Slot], arrays: Mapping[str, Array]) -> np.ndarray:
