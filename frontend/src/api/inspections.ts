@@ -58,3 +58,14 @@ export const supportQuery = (sha256: string, options: Record<string, unknown>) =
     queryFn: async ({ signal }) => (await inspect(again(sha256, options), signal)).inspection,
     staleTime: Infinity,
   })
+
+/** The graph of a model as these options have it. */
+export const graphOfQuery = (sha256: string, options: Record<string, unknown>) =>
+  queryOptions({
+    queryKey: ["graph", sha256, options],
+    queryFn: async ({ signal }) => {
+      const { id } = await inspect(again(sha256, options), signal)
+      return unwrap(api.GET("/api/v1/inspections/{id}/graph", { params: { path: { id } }, signal }))
+    },
+    staleTime: Infinity,
+  })

@@ -22,7 +22,7 @@ export function historySearch(raw: Record<string, unknown>): HistorySearch {
   return found
 }
 
-export const REPORT_TABS = ["layers", "mix", "memory", "assembly", "source", "boards", "validation", "passes", "build", "log"] as const
+export const REPORT_TABS = ["layers", "graph", "mix", "memory", "assembly", "source", "boards", "validation", "passes", "build", "log"] as const
 export type ReportTab = (typeof REPORT_TABS)[number]
 
 export interface JobSearch {

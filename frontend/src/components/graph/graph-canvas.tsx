@@ -133,7 +133,7 @@ function BoxNode({ data: { item, found }, selected }: NodeProps<GraphNode>) {
 
 function BentEdge({ sourceX, sourceY, targetX, targetY, data, selected }: EdgeProps<GraphEdge>) {
   const ends: Point[] = [{ x: sourceX, y: sourceY }, ...(data?.bends ?? []), { x: targetX, y: targetY }]
-  return <BaseEdge path={path(ends)} className={selected ? classes.edgeActive! : classes.edge!} />
+  return <BaseEdge path={path(ends)} {...(selected && { className: classes.edgeActive })} />
 }
 
 /** Curves that leave and arrive vertically. */

@@ -28,6 +28,7 @@ export function ArchitectureEditor({ list, onChange, onCheck, check }: Props) {
   const types = useId()
   const holes = holesOf(list)
   const change = (next: Architecture) => onChange(next, submitted(next))
+  const sized = list.input !== null && !list.input.includes(null)
   const several = Object.keys(list.inputs).length > 0
   return (
     <>
@@ -42,7 +43,7 @@ export function ArchitectureEditor({ list, onChange, onCheck, check }: Props) {
             label="Shape of the input, batch first"
             value={input}
             placeholder="1, 3, 32, 32"
-            error={input && parseInput(input) === null ? "Whole positive numbers, such as 1, 3, 32, 32" : null}
+            error={input && !sized ? "A whole positive number for each size, such as 1, 3, 32, 32" : null}
             onChange={(event) => {
               const text = event.currentTarget.value
               setInput(text)
@@ -119,14 +120,18 @@ export function ArchitectureEditor({ list, onChange, onCheck, check }: Props) {
         <Button
           variant="default"
           size="compact-sm"
-          disabled={holes.length > 0 || list.layers.length === 0}
+          disabled={holes.length > 0 || list.layers.length === 0 || (!several && !sized)}
           loading={check !== undefined && "running" in check}
           onClick={() => onCheck(submitted(list))}
         >
           Check these layers
         </Button>
         <span className="muted" role="status">
-          {holes.length > 0 ? `${plural(holes.length, "layer")} still to be chosen` : plural(list.layers.length, "layer")}
+          {holes.length > 0
+            ? `${plural(holes.length, "layer")} still to be chosen`
+            : !several && !sized
+              ? "the shape of the input is still open"
+              : plural(list.layers.length, "layer")}
         </span>
         <a className={classes.file} href={`data:application/json,${encodeURIComponent(fileText(list))}`} download={ARCHITECTURE_FILE}>
           Download {ARCHITECTURE_FILE}

@@ -41,27 +41,7 @@ export function Preview({ inspection }: { inspection: Inspection }) {
             )}
           </Fact>
         </dl>
-        <div className="scroll-x">
-          <table className="table">
-            <caption className="visually-hidden">Inputs and outputs</caption>
-            <thead>
-              <tr>
-                <th scope="col">Tensor</th>
-                <th scope="col">Name</th>
-                <th scope="col">Type</th>
-                <th scope="col">Shape</th>
-              </tr>
-            </thead>
-            <tbody>
-              {inspection.inputs.map((tensor) => (
-                <TensorRow key={`in ${tensor.name}`} kind="input" {...tensor} />
-              ))}
-              {inspection.outputs.map((tensor) => (
-                <TensorRow key={`out ${tensor.name}`} kind="output" {...tensor} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        {inspection.inputs.length + inspection.outputs.length > 0 && <Tensors inspection={inspection} />}
       </section>
       <section className="panel" aria-labelledby="operators">
         <div className="panel-head">
@@ -180,6 +160,32 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
     <div>
       <dt>{name}</dt>
       <dd>{children}</dd>
+    </div>
+  )
+}
+
+function Tensors({ inspection }: { inspection: Inspection }) {
+  return (
+    <div className="scroll-x">
+      <table className="table">
+        <caption className="visually-hidden">Inputs and outputs</caption>
+        <thead>
+          <tr>
+            <th scope="col">Tensor</th>
+            <th scope="col">Name</th>
+            <th scope="col">Type</th>
+            <th scope="col">Shape</th>
+          </tr>
+        </thead>
+        <tbody>
+          {inspection.inputs.map((tensor) => (
+            <TensorRow key={`in ${tensor.name}`} kind="input" {...tensor} />
+          ))}
+          {inspection.outputs.map((tensor) => (
+            <TensorRow key={`out ${tensor.name}`} kind="output" {...tensor} />
+          ))}
+        </tbody>
+      </table>
     </div>
   )
 }

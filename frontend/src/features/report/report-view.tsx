@@ -4,6 +4,7 @@ import { lazy, type ReactNode, Suspense } from "react"
 import { BoardsView } from "./boards-view"
 import { BuildInfo } from "./build-info"
 import { Downloads } from "./downloads"
+import { GraphTab } from "./graph-tab"
 import { Headline } from "./headline"
 import { LayerTable } from "./layer-table"
 import { MemoryMap } from "./memory-map"
@@ -22,6 +23,7 @@ const SourceView = lazy(() => import("./source-view").then(({ SourceView }) => (
 
 const TAB_TITLES: Record<ReportTab, string> = {
   layers: "Layers",
+  graph: "Graph",
   mix: "Instructions",
   memory: "Memory",
   assembly: "Assembly",
@@ -70,6 +72,9 @@ export function ReportView({ job, search, onSearch, log }: Props) {
             onKernel={(symbol) => onSearch({ tab: "source", symbol })}
             onAssembly={(symbol) => onSearch({ tab: "assembly", symbol })}
           />
+        </Tabs.Panel>
+        <Tabs.Panel value="graph">
+          <GraphTab job={job} />
         </Tabs.Panel>
         <Tabs.Panel value="mix">
           <MixView report={report} />
