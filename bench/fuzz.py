@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
-START = 120  # seconds that imports and seeds may take beside the fuzzing itself
+START = 300  # seconds that imports and seeds may take beside the fuzzing itself
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ class _Reader:
         outputs = _ends(values, data.get("outputs"), where)
         if not outputs:
             malformed(where, "it has no outputs")
-        equals = _texts(data.get("equals", []), where)
+        equals = _texts(data.get("equals", [""] * len(outputs)), where)
         if equals and len(equals) != len(outputs):
             malformed(where, "'equals' needs one name for each output")
         return Node(
@@ -234,7 +234,7 @@ class _Reader:
             outputs=outputs,
             name=name,
             sources=_texts(data.get("sources", []), where),
-            equals=equals or ("",) * len(outputs),
+            equals=equals,
         )
 
     def type(self, data: Any, where: str) -> TensorType:

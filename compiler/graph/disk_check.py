@@ -84,6 +84,8 @@ def _check_ends(graph: Graph, outer: bool) -> None:
     if outer and (len(set(ends)) != len(ends) or set(ends) - set(written)):
         raise _wrong("an output is a constant, an input, or listed twice")
     for node in graph.nodes:
+        if outer and len(node.equals) != len(node.outputs):
+            raise _wrong("'equals' has no name for an output", node)
         for value in node.present:
             if value.name in graph.constants and value.type.layout != Layout.row_major(value.type.rank):
                 raise _wrong(f"the constant {value.name!r} does not lie row by row", node)

@@ -16,7 +16,7 @@ from tests.fuzz.mutate_onnx import onnx_changed
 from tests.fuzz.targets import TARGETS, available
 from tests.support.needs import ROOT
 
-RUNS = 250
+RUNS = 150
 NEED_TORCH = {"torchscript", "pt2"}  # to write good files; the importers read them without it
 KINDS = [pytest.param(k, marks=[pytest.mark.needs_torch] if k in NEED_TORCH else []) for k in available()]
 
@@ -36,7 +36,7 @@ def test_nothing_but_model_errors(kind: str, tmp_path: Path) -> None:
     result = fuzzed(kind, tmp_path)
     assert result["findings"] == {}
     assert result["executions"] == RUNS
-    assert len(result["outcomes"]) > 3, "damage of several sorts was noticed"
+    assert len(result["outcomes"]) > 2, "damage of several sorts was noticed"
     if kind != "detect":
         assert result["outcomes"].get("accepted", 0) < RUNS
 
