@@ -70,10 +70,10 @@ def checked(given: Setting) -> CompileOptions:
 
 
 def read_architecture(path: Path) -> Any:
-    """The JSON document of `--architecture`; `checked` says what is wrong inside."""
+    """The JSON document of `--architecture`, or an inspection that holds one; `checked` says what is wrong inside."""
     must_exist(path, "architecture")
     try:
-        return json.loads(path.read_bytes()[: _MOST_JSON + 1])
+        document = json.loads(path.read_bytes()[: _MOST_JSON + 1])
     except (ValueError, RecursionError) as error:
         raise ModelError(
             INVALID,
@@ -81,6 +81,7 @@ def read_architecture(path: Path) -> Any:
             where=str(path),
             help="`deepmetal inspect MODEL --json` prints one to start from, under 'architecture'",
         ) from error
+    return document["architecture"] if isinstance(document, dict) and "architecture" in document else document
 
 
 def read_source(path: Path) -> str:

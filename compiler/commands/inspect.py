@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from compiler.arguments import checked, must_exist, parse_shape, read_architecture, shapes_from, typed
 from compiler.errors import ModelError
+from compiler.layer_table import layer_list
 from compiler.options import CompileOptions
 from compiler.pack.figures import count, size
 from compiler.pack.text import plain
@@ -114,6 +115,8 @@ def text(found: Inspection) -> Iterator[str]:
         shape = ",".join("?" if d is None else str(d) for d in proposal)
         yield ""
         yield f"the shape of the input {plain(name)} is open; give it with --shape {plain(name)}={shape or '...'}"
+    if found.architecture and not found.compilable:
+        yield from layer_list(found.architecture)
     yield ""
     yield "can be compiled" if found.compilable else "cannot be compiled as it is"
     if found.estimate:

@@ -113,6 +113,8 @@ class _Guesser:
             kind = "Transformer" if whole else f"Transformer{decoder}" + ("" if stack else "Layer")
             return kind, {"nhead": None, "batch_first": None}, _HEADS + "; say activation if it is not relu"
         weight = shapes.get("weight")
+        if any(0 in shape for shape in shapes.values()) or weight == ():
+            return None, {}, "its tensors are empty, or single numbers"
         if "running_mean" in shapes:
             return self._batch_norm()
         if weight is None:
@@ -239,4 +241,4 @@ def _template(kind: str, options: Mapping[str, Any]) -> Template:
         found = templates(known) if templates else ()
     except KeyError:
         return ()
-    return found[0] if found else ()
+    return tuple(n or None for n in found[0]) if found else ()

@@ -21,6 +21,9 @@ _KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "weights",
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 
+MAX_NAME = 200
+
+
 @dataclass(frozen=True)
 class State:
     """Tensors by name, in the order of the file, and where their values come from."""
@@ -34,7 +37,7 @@ def load_state(path: Path, where: str) -> State:
     """The weights of a `.pth` or safetensors file. Raises E0120 where there are none."""
     if detect(path).kind == "safetensors":
         tensors, store = open_safetensors(path, where)
-        return State(unwrapped(tensors), store, where)
+        return State(_named(unwrapped(tensors), where), store, where)
     return state_in(*open_pickle(path, where), path, where)
 
 
@@ -44,7 +47,7 @@ def state_in(found: Unpickled, tensors: Tensors, path: Path, where: str) -> Stat
     if state is None:
         raise calls_found(found, where) if found.calls else no_weights(found.root, where)
     check_bytes(list({id(t): t for t in state.values()}.values()), path, where)
-    return State(unwrapped(state), tensors, where)
+    return State(_named(unwrapped(state), where), tensors, where)
 
 
 def state_of(root: Any) -> dict[str, TensorRef] | None:
@@ -94,6 +97,25 @@ def unwrapped(tensors: Mapping[str, Stored]) -> dict[str, Stored]:
     while prefix := next((p for p in _WRAPPERS if names and all(n.startswith(p) and n != p for n in names)), ""):
         names = {name.removeprefix(prefix): tensor for name, tensor in names.items()}
     return names
+
+
+def _named(tensors: dict[str, Stored], where: str) -> dict[str, Stored]:
+    for name in tensors:
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            raise ModelError(
+                code="E0128",
+                title=f"A tensor has the impossible name {shown(name, 60)!r}",
+                where=where,
+                help=f"Use at most {MAX_NAME} characters that can be printed.",
+            )
+    if len(tensors) > MAX_TENSORS:
+        raise ModelError(
+            code="E0136",
+            title=f"The file has more than {MAX_TENSORS} tensors",
+            where=where,
+            help="Models for small processors have far fewer.",
+        )
+    return tensors
 
 
 def no_weights(root: Any, where: str) -> ModelError:

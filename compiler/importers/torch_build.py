@@ -238,7 +238,10 @@ def _fill(
     if _COUNTER in slots and _COUNTER not in found:
         slots[_COUNTER] = torch.zeros((), dtype=torch.int64)
         found = {**found, _COUNTER: None}
-    if odd_names := {*found} - {*slots} | {name for name, slot in slots.items() if slot is not None} - {*found}:
+    needed = set(slots)
+    if not layer.cls.module:  # from a state dict, which does not list what a layer does without
+        needed = {name for name, slot in slots.items() if slot is not None}
+    if odd_names := set(found) - set(slots) | needed - set(found):
         odd = ", ".join(sorted(odd_names))
         _refuse(layer, where, f"it lacks tensors or has others than it should: {shown(odd)}")
     for name, slot in slots.items():

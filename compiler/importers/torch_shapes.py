@@ -222,6 +222,8 @@ def upsampled(o: Options, x: Shape) -> Shape:
     ranks = {"linear": (1,), "bilinear": (2,), "bicubic": (2,), "trilinear": (3,)}.get(o.get("mode", ""), (1, 2, 3))
     if rank not in ranks:
         raise Unfit(f"cannot enlarge an input with {len(x)} dimensions in mode {o.get('mode', 'nearest')!r}")
+    if (o["size"] is None) == (o["scale_factor"] is None):
+        raise Unfit("needs either a size or a scale_factor")
     if o["size"] is not None:
         return (*x[:2], *_per_axis(o["size"], rank))
     return (*x[:2], *(int(n * factor) for n, factor in zip(x[2:], _per_axis(o["scale_factor"], rank), strict=True)))

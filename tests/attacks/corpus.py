@@ -481,7 +481,7 @@ case("other-lfs.onnx", "E0112")(lambda c: b"version https://git-lfs.github.com/s
 case("other-source.onnx", "E0112")(lambda c: f"import os\nos.system({c!r})\n".encode())
 case("other-tflite.onnx", "E0160")(lambda c: b"\x1c\x00\x00\x00TFL3" + bytes(64))
 case("other-hdf5.onnx", "E0167")(lambda c: b"\x89HDF\r\n\x1a\n" + bytes(64))
-case("other-safetensors.onnx", "E0113")(lambda c: struct.pack("<Q", 2) + b"{}")
+case("other-safetensors.onnx", "E0120")(lambda c: struct.pack("<Q", 2) + b"{}")
 case("other-noise.onnx", "E0111")(lambda c: bytes(range(255, 0, -1)) * 10)
 case("other-zeros.onnx", "E0111")(lambda c: bytes(100_000))
 case("other-zip.onnx", "E0112")(lambda c: zipped([Member("a/readme.txt", b"hello")]))
