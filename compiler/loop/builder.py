@@ -30,6 +30,7 @@ from compiler.loop.nodes import (
     Window,
     const,
 )
+from compiler.loop.unused import without_unused
 
 
 @dataclass(frozen=True)
@@ -260,4 +261,4 @@ class Kernel:
         self._names.update(names)
 
     def function(self, name: str, buffers: Sequence[Buffer], doc: Sequence[str] = ()) -> Function:
-        return Function(name, tuple(buffers), (), self.body(), doc=tuple(doc))
+        return Function(name, tuple(buffers), (), without_unused(self.body()), doc=tuple(doc))

@@ -167,7 +167,6 @@ def _encoder(dtype: str, saturate: bool = False) -> Function:
     x = Var("x", F32)
     bits = k.let("b", Bitcast(x, U32))
     sign = k.let("s", (bits >> 31) << (f.bits - 1))
-    a = k.let("a", Bitcast(bits & 0x7FFFFFFF, F32))
     drop = 23 - f.mantissa
     body = k.let("m", bits & 0x7FFFFFFF)
     even = k.let("o", (body >> drop) & 1)
@@ -177,6 +176,7 @@ def _encoder(dtype: str, saturate: bool = False) -> Function:
     code: Expr = normal
     if f.bias < 127:
         # below the smallest normal number: adding a power of two makes float32 round at the right place
+        a = k.let("a", Bitcast(bits & 0x7FFFFFFF, F32))
         lift = 2.0 ** (1 - f.bias - f.mantissa + 23)
         low = k.let("l", Bitcast(a + lift, U32) - Bitcast(const(lift, F32), U32))
         code = k.let("k", select(a < 2.0 ** (1 - f.bias), low, normal))
