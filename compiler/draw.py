@@ -133,7 +133,7 @@ def _sized(elem_type: int, shape: tuple[int | None, ...]) -> _Type:
 
 def _node(n: Node, graph: Graph, found: Planned | None, table: _Table, constants: Mapping[str, Any]) -> PictureNode:
     kind, family = found.kind(n) if found else (None, "")
-    schedule = found.schedules[n.output.name].name if found and kind in ("tuned", "generic") else ""
+    schedule = found.schedules[n.output.name].name if found and kind == "tuned" else ""
     return PictureNode(
         op=plain(describe(n)),
         name=plain(n.name, NAME),
@@ -144,7 +144,7 @@ def _node(n: Node, graph: Graph, found: Planned | None, table: _Table, constants
         macs=n.macs,
         weights=sum(stored_bytes(a) for v in n.present if (a := graph.constant(v)) is not None),
         kind=kind,
-        kernel=" ".join(dict.fromkeys(x for x in (family, schedule) if x)),
+        kernel=f"{family} {schedule}".strip(),
     )
 
 

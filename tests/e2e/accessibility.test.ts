@@ -47,6 +47,34 @@ const PAGES: Record<string, { path: () => string; ready: (page: Page) => Promise
       await page.getByText("The same from a terminal").click()
     },
   },
+  "graph of a model": {
+    path: () => "/",
+    ready: async (page) => {
+      await dropped("four_blocks.onnx", "Ready to compile.")(page)
+      await page.getByRole("button", { name: "Show the graph" }).click()
+      await page.locator(".react-flow__node").first().click()
+      await page.getByText("Layers after optimisation").click()
+    },
+  },
+  "graph as a table": {
+    path: () => "/",
+    ready: async (page) => {
+      await dropped("four_blocks.onnx", "Ready to compile.")(page)
+      await page.getByRole("button", { name: "Show the graph" }).click()
+      await page.getByText("Table", { exact: true }).click()
+      await page.getByRole("region", { name: "Nodes" }).waitFor()
+    },
+  },
+  "list of layers": { path: () => "/", ready: dropped("weights.safetensors", "This file holds weights alone.") },
+  "source of a model": {
+    path: () => "/",
+    ready: async (page) => {
+      await dropped("weights.safetensors", "This file holds weights alone.")(page)
+      await page.getByText("model.py", { exact: true }).click()
+      await page.getByRole("textbox", { name: "Class" }).waitFor()
+    },
+  },
+  operators: { path: () => "/operators", ready: (page) => page.getByRole("table", { name: "Operators" }).waitFor() },
   "refused file": { path: () => "/", ready: dropped("garbage.onnx", "What to do:") },
   history: { path: () => "/jobs", ready: (page) => page.getByRole("table").waitFor() },
   "empty history": { path: () => "/jobs?model=nothing-of-this-name", ready: (page) => page.getByText("Nothing matches").waitFor() },
@@ -69,6 +97,7 @@ const PAGES: Record<string, { path: () => string; ready: (page: Page) => Promise
     await page.getByRole("combobox", { name: "Layer" }).selectOption({ index: 2 })
     await page.getByRole("listbox", { name: "Machine code" }).locator("[data-kind=code]").first().click()
   }),
+  "graph of a compilation": tab("graph", (page) => page.locator(".react-flow__node").first().waitFor({ timeout: PATIENCE_MS })),
   layers: tab("layers", (page) => page.getByRole("table", { name: "Layers" }).waitFor()),
   memory: tab("memory", (page) => page.getByRole("region", { name: "Tensor table" }).waitFor()),
   validation: tab("validation", (page) => page.getByRole("region", { name: "Validation" }).waitFor()),

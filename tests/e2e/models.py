@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.support.large_models import blocks, two_thousand_nodes
 
 
 def model(nodes: list[onnx.NodeProto], shape: list[int | str], out: list[int | str], **weights: np.ndarray) -> bytes:
@@ -47,7 +52,22 @@ def slow() -> bytes:
     return model(layers, [1, 8, 64, 64], [1, 32, 64, 64], **weights)
 
 
+def weights_alone() -> bytes:
+    """A convolution and a linear layer as safetensors; what stood between them left no trace."""
+    shapes = {"0.weight": (4, 1, 3, 3), "0.bias": (4,), "3.weight": (10, 144), "3.bias": (10,)}
+    header, data = {}, b""
+    for name, shape in shapes.items():
+        piece = np.full(shape, 0.01, np.float32).tobytes()
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(piece)]}
+        data += piece
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
 def main(folder: Path) -> None:
+    (folder / "two_thousand.onnx").write_bytes(two_thousand_nodes())
+    (folder / "four_blocks.onnx").write_bytes(blocks(4, channels=8, size=8))
+    (folder / "weights.safetensors").write_bytes(weights_alone())
     for name, make in (("unsupported", unsupported), ("open_shape", open_shape), ("slow", slow)):
         (folder / f"{name}.onnx").write_bytes(make())
     (folder / "garbage.onnx").write_bytes(b"\x7fELF this is no model" * 40)
