@@ -4,7 +4,7 @@
     OnnxBackend.run_model(onnx.load("model.onnx"), [x])
 
 The whole pipeline runs: importer, passes, planner, kernels. `DEEPMETAL_BACKEND` says how the kernels are executed:
-`jit` (LLVM in this process, the default), `c` (built by the host's C compiler), or the name of an emulated target.
+`jit` (LLVM in this process, the default), `c` (by the host's C compiler), or the name of an emulated target.
 
 An operand that decides a shape (`Op.compile_time_inputs`) must be known when a model is compiled. Where such an
 operand is an input of the model, compilation waits for the first run, and those inputs, and no others, are constants
@@ -33,6 +33,7 @@ from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.program import Program
+from compiler.shared_object import SharedObject
 from compiler.targets.base import Target
 
 ENGINE = "DEEPMETAL_BACKEND"
@@ -52,13 +53,18 @@ class Compiled:
         self.program: Program = lower(graph, self.target.abilities if engine != "jit" else frozenset())
         self.kernels = tuple(layer.op for layer in self.program.layers)
         self.engine = engine
-        self._jitted = Jitted(self.program) if engine == "jit" else None
+        self._loaded: Jitted | SharedObject | None = None
+        if engine == "jit":
+            self._loaded = Jitted(self.program)
+        elif engine == "c":
+            with tempfile.TemporaryDirectory(prefix="deepmetal-") as folder:
+                self._loaded = SharedObject(self.program, Path(folder))
         COMPILED.append(self)
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """Outputs in the model's order."""
-        if self._jitted is not None:
-            results = self._jitted.run(inputs)
+        if self._loaded is not None:
+            results = self._loaded.run(inputs)
             return [results[slot.name] for slot in self.program.outputs]
         options = CompileOptions(target=self.target.name)
         sources = emitter("c").files(self.program, options)
