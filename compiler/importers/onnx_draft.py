@@ -18,6 +18,7 @@ from compiler.ops.transpose import Copy
 # Types whose raw data is an array in memory; narrower ones are packed.
 _WHOLE_BYTES = frozenset(d for d in DTYPES if not d.endswith("int4") and not d.endswith("int2") and "float4" not in d)
 LIMIT = 2**26  # elements a constant may have, unless it is a symbolic fill
+FILL_LIMIT = 2**28  # elements of a symbolic fill that a kernel reads
 
 
 @dataclass
@@ -74,10 +75,10 @@ class Draft:
         return copy
 
 
-def check_size(shape: tuple[int, ...], name: str) -> None:
+def check_size(shape: tuple[int, ...], name: str, limit: int = LIMIT) -> None:
     """E0310 for a tensor that no memory could hold."""
-    if prod(shape) > LIMIT:
-        raise ModelError("E0310", f"tensor '{name[:80]}' has {prod(shape)} elements, more than {LIMIT}")
+    if prod(shape) > limit:
+        raise ModelError("E0310", f"tensor '{name[:80]}' has {prod(shape)} elements, more than {limit}")
 
 
 def tensor_array(tensor: TensorProto) -> Array:

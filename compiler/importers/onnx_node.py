@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Array, TensorType
-from compiler.importers.onnx_draft import Draft, check_size, tensor_array
+from compiler.importers.onnx_draft import FILL_LIMIT, LIMIT, Draft, check_size, tensor_array
 from compiler.importers.onnx_functions import STANDARD
 from compiler.ops.base import Op, compile_time_operands
 from compiler.ops.shaping import Identity
@@ -106,10 +106,11 @@ class NodeReader:
         for t in types:
             check_size(t.shape, self.name)
         known = [self._draft.constant(v) for v in inputs]
+        folds = all(v is None or a is not None for v, a in zip(inputs, known, strict=True))
         for array in known:
-            if array is not None:
-                check_size(array.shape, self.name)  # a symbolic fill may be larger than memory
-        if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
+            if array is not None:  # a symbolic fill takes no memory, unless it is computed with
+                check_size(array.shape, self.name, LIMIT if folds else FILL_LIMIT)
+        if folds:
             with np.errstate(all="ignore"):
                 result = op.reference(*known)
             arrays = result if isinstance(result, tuple) else (result,)
