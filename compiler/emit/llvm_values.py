@@ -65,6 +65,8 @@ class Values(Operations):
                 return x if old == new else self.pure(hint or "bits", f"bitcast {old} {x} to {new}")
             case Splat(a, kind):
                 return self.splat(kind, self.operand(a), hint or "splat")
+            case Invoke(function, args) if e.type.lanes > 1:
+                return self._call_lanes(self.module.call(function), e.type, args, hint or function.name)
             case Invoke(function, args):
                 return self._call(self.module.call(function), e.type, args, hint or function.name)
             case Apply(instruction, args):
@@ -98,6 +100,16 @@ class Values(Operations):
     def _call(self, name: str, kind: Type, args: tuple[Expr, ...], hint: str) -> str:
         given = ", ".join(f"{llvm_type(a.type)} {self.operand(a)}" for a in args)
         return self.pure(hint, f"call {llvm_type(kind)} {name}({given})")
+
+    def _call_lanes(self, name: str, kind: Type, args: tuple[Expr, ...], hint: str) -> str:
+        """Functions are of scalars: one call for each lane."""
+        given = [(llvm_type(a.type), llvm_type(a.type.scalar), self.operand(a)) for a in args]
+        whole, scalar = "poison", llvm_type(kind.scalar)
+        for i in range(kind.lanes):
+            lanes = [f"{one} {self.pure('lane', f'extractelement {t} {x}, i32 {i}')}" for t, one, x in given]
+            lane = self.pure(hint, f"call {scalar} {name}({', '.join(lanes)})")
+            whole = self.pure(hint, f"insertelement {llvm_type(kind)} {whole}, {scalar} {lane}, i32 {i}")
+        return whole
 
     def _branches(self, condition: Expr, a: Expr, b: Expr, hint: str) -> str:
         """A select that computes only what it takes: the other side may read where there is nothing."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compiler.loop.interp import Machine, Memory
+from compiler.loop.math import exp_function
 from compiler.loop.nodes import (
     F32,
     F64,
@@ -26,6 +27,7 @@ from compiler.loop.nodes import (
     Const,
     Expr,
     Function,
+    Invoke,
     Load,
     Select,
     Splat,
@@ -54,6 +56,8 @@ def operations(kind: Type) -> list[Expr]:
     result += [Unary(op, x) for op in (("neg", "abs", "sqrt") if kind.is_float else ("neg", "abs", "not"))]
     result += [Select(Compare(op, x, y), y, x) for op in COMPARES]
     result += [Binary("add", Splat(s, kind), x), Binary("sub", Const(3, kind), x)]
+    if kind.is_float:
+        result.append(Invoke(exp_function(kind.scalar), (x,)))  # functions are of scalars
     other = Type("i" if kind.is_float else "f", kind.bits, kind.lanes)
     if kind.bits >= 32:
         result += [Bitcast(Bitcast(x, other), kind), Cast(Cast(x, other), kind)]
@@ -94,6 +98,8 @@ def renamed(e: Expr, names: Mapping[str, Expr]) -> Expr:
             return Cast(renamed(a, names), kind)
         case Bitcast(a, kind):
             return Bitcast(renamed(a, names), kind)
+        case Invoke(function, args):
+            return Invoke(function, tuple(renamed(a, names) for a in args))
     return e
 
 
@@ -170,6 +176,8 @@ def scalar(e: Expr) -> Expr:
             return Cast(scalar(a), kind.scalar)
         case Bitcast(a, kind):
             return Bitcast(scalar(a), kind.scalar)
+        case Invoke(function, args):
+            return Invoke(function, tuple(scalar(a) for a in args))
     raise TypeError(e)
 
 
