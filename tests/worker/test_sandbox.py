@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from subprocess import PIPE
 
@@ -15,6 +17,7 @@ from compiler.sandbox import landlock
 from compiler.sandbox.probe import Proof, attempt, prove
 from server.settings import Settings
 from tests.support.needs import ROOT
+from tests.support.service import environment
 from worker import sandbox, session
 from worker.usage import usage
 
@@ -161,4 +164,57 @@ sys.stdin.read()
     assert 8 << 20 <= found.disk < 9 << 20
     assert 100 << 20 <= found.resident < 200 << 20
     assert found.excess(memory=1 << 30, disk=1 << 30) is None
-    assert found.excess(memory=50 << 20, disk=1 << 30) == f"it has {found.resident} bytes of memory; {50 << 20} are allowed"
+    assert (
+        found.excess(memory=50 << 20, disk=1 << 30)
+        == f"it has {found.resident} bytes of memory; {50 << 20} are allowed"
+    )
+
+
+@pytest.fixture
+def readable_by_all() -> Iterator[Path]:
+    """A data folder where programs lie, which every job may read: the self-test must notice."""
+    with tempfile.TemporaryDirectory(prefix="deepmetal-test-", dir=sys.prefix) as name:
+        yield Path(name)
+
+
+@needs_landlock
+def test_a_data_folder_among_the_programs_is_not_l2(readable_by_all: Path) -> None:
+    found = sandbox.find(Settings(data_dir=readable_by_all))
+    assert found.level == "L1"
+    assert "read a file: it worked" in found.missing
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(["-m", "worker.supervisor"], 78), (["-m", "compiler.cli", "serve", "--port", "0"], 5)],
+    ids=["worker", "serve"],
+)
+def test_it_ends_where_the_level_is_not_reached(command: list[str], status: int, readable_by_all: Path) -> None:
+    settings = Settings(data_dir=readable_by_all, sandbox="L2")
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment(settings), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert "error[E1053]: DEEPMETAL_SANDBOX=L2" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("abi", [2, 3, 4, 5, 6, 7])
+def test_older_landlocks_confine_as_well(abi: int, tmp_path: Path) -> None:
+    """What an older version does not cover, the filter of system calls does."""
+    if landlock.version() < abi:
+        pytest.skip(f"needs Landlock {abi} in the kernel")
+    code = f"""
+import json, sys
+from pathlib import Path
+from compiler.sandbox import landlock, self_test
+landlock.version = lambda: {abi}
+print(json.dumps(self_test.main("L2", "L2", *map(Path, sys.argv[1:]))))
+"""
+    folder, canary = tmp_path / "folder", tmp_path / "canary"
+    folder.mkdir()
+    canary.write_bytes(b"untouched")
+    command = [sys.executable, "-c", code, str(folder), str(canary)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert {name: text for name, text in json.loads(done.stdout).items() if text} == {}
