@@ -83,6 +83,7 @@ class Program:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     weights: tuple[Any, ...]
+    names: Mapping[str, str]  # of weights: in the program -> in the file
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs, by PyTorch itself."""
@@ -129,7 +130,7 @@ class Builder:
             fake,
             known=tensor if tensor.dim() == 0 else None,
         )
-        self._weights.append((name or f"constant_{len(self._weights)}", value, tensor))
+        self._weights.append((name, value, tensor))
         self._memory.add(_memory(fake))
         return value
 
@@ -182,9 +183,11 @@ class Builder:
             nodes.append(node)
         self.graph.output(tuple(nodes))
         self.graph.lint()
+        # PyTorch writes Python text around these names and runs it: no name of the file may be among them.
+        safely = {f"weight_{number}": weight for number, weight in enumerate(self._weights)}
         specs = [
-            InputSpec(InputKind.BUFFER, TensorArgument(value.node.name), name, persistent=True)
-            for name, value, _ in self._weights
+            InputSpec(InputKind.BUFFER, TensorArgument(value.node.name), safe, persistent=True)
+            for safe, (_, value, _) in safely.items()
         ]
         specs += [InputSpec(InputKind.USER_INPUT, TensorArgument(value.node.name), None) for _, value in self._inputs]
         returned = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(node.name), None) for node in nodes]
@@ -195,7 +198,7 @@ class Builder:
             torch.nn.Module(),
             self.graph,
             ExportGraphSignature(specs, returned),
-            {name: tensor for name, _, tensor in self._weights},
+            {safe: tensor for safe, (_, _, tensor) in safely.items()},
             {},
             [ModuleCallEntry("", ModuleCallSignature([], [], given, made, list(positions)))],
             verifiers=[_verifier()],
@@ -205,6 +208,7 @@ class Builder:
             tuple(name for name, _ in self._inputs),
             tuple(name for name, _ in outputs),
             tuple(tensor for _, _, tensor in self._weights),
+            {safe: name for safe, (name, _, _) in safely.items() if name},
         )
 
     # -- one call --------------------------------------------------------------------------------------------

@@ -51,12 +51,18 @@ class Builtins:
 
     def _torch(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         first = arguments[0] if arguments else None
+        table = None
         if isinstance(first, Tensor) and name in _OF_TENSORS:
-            return _OF_TENSORS[name](self, *arguments, **keywords)
-        if isinstance(first, (list, dict)) and name in _OF_LISTS:
-            return _OF_LISTS[name](self, *arguments)
-        if name in _ANYTHING:
-            return _ANYTHING[name](self, *arguments)
+            table = _OF_TENSORS
+        elif isinstance(first, (list, dict)) and name in _OF_LISTS:
+            table = _OF_LISTS
+        elif name in _ANYTHING:
+            table = _ANYTHING
+        if table is not None:
+            try:
+                return table[name](self, *arguments, **keywords)
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+                raise ProgramError(f"{name}: {str(error)[:200]}") from None
         if name in FACTORIES or _has_tensor(arguments) or _has_tensor(keywords.values()):
             return self._tensors(name, arguments, keywords)
         if name in _PLAIN:
@@ -136,12 +142,12 @@ class Builtins:
         """Arithmetic as TorchScript does it, which is Python's."""
         if any(a is UNKNOWN for a in arguments):
             return UNKNOWN
-        if name == "pow" and _is_number(arguments[0]) and _is_number(arguments[1]):
-            base, exponent = arguments[0], arguments[1]
+        if name == "pow" and len(arguments) == 2 and all(map(_is_number, arguments)):
+            base, exponent = arguments
             if abs(base) > 1 and abs(exponent) * math.log2(abs(base) + 1) > 1024:
                 self.refuse("E0141", "it computes with numbers that are far too large")
         if name == "mul" and len(arguments) == 2 and any(isinstance(a, (list, str)) for a in arguments):
-            self._check_length(math.prod(len(a) if isinstance(a, (list, str)) else abs(int(a)) for a in arguments))
+            self._check_length(math.prod(_extent(a) for a in arguments))
         try:
             result = _PLAIN[name](*arguments)
         except (TypeError, ValueError, ArithmeticError, IndexError, KeyError) as error:
@@ -293,6 +299,13 @@ def _as_layer(arguments: Sequence[Any]) -> tuple[str, list[Any]]:
 
 def _has_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _has_tensor(v)) for v in values)
+
+
+def _extent(value: Any) -> int:
+    """How much longer a list becomes that is repeated by it."""
+    if isinstance(value, (list, str)):
+        return len(value)
+    return abs(value) if isinstance(value, int) else 1
 
 
 def _is_number(value: Any) -> bool:

@@ -42,7 +42,7 @@ class Code:
         self.where = archive.context.where
         self._archive = archive
         self._prefix = f"{prefix}code/"
-        self._files: dict[str, ast.Module] = {}
+        self._files: dict[str, dict[str, ast.ClassDef | ast.FunctionDef]] = {}
         self._types: dict[str, Type] = {}
         self._read = 0
 
@@ -64,22 +64,19 @@ class Code:
     def defines(self, name: str) -> bool:
         """Whether a dotted name is a function or class of the file, rather than the beginning of a longer name."""
         file, _, last = name.rpartition(".")
-        return f"{self._prefix}{file.replace('.', '/')}.py" in self._archive.members and any(
-            isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == last for node in self._file(file).body
-        )
+        return f"{self._prefix}{file.replace('.', '/')}.py" in self._archive.members and last in self._file(file)
 
     def is_type(self, name: str) -> bool:
         return isinstance(self._definition(name), ast.ClassDef)
 
-    def _definition(self, name: str) -> ast.stmt:
+    def _definition(self, name: str) -> ast.ClassDef | ast.FunctionDef:
         file, _, last = name.rpartition(".")
-        body = self._file(file).body
-        found = [node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == last]
-        if not found:
+        found = self._file(file).get(last)
+        if found is None:
             self._unreadable(f"'{shown(name)}' is not in it")
-        return found[0]
+        return found
 
-    def _file(self, dotted: str) -> ast.Module:
+    def _file(self, dotted: str) -> dict[str, ast.ClassDef | ast.FunctionDef]:
         if dotted not in self._files:
             member = f"{self._prefix}{dotted.replace('.', '/')}.py"
             if member not in self._archive.members:
@@ -88,7 +85,8 @@ class Code:
             self._read += len(data)
             if self._read > MAX_ALL_TEXT:
                 self._too_much("it has more text than any network needs")
-            self._files[dotted] = self._parsed(data, dotted)
+            body = self._parsed(data, dotted).body
+            self._files[dotted] = {n.name: n for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
         return self._files[dotted]
 
     def _parsed(self, data: bytes, dotted: str) -> ast.Module:

@@ -214,14 +214,21 @@ class _Looking(Calls):
         if folded is not None:
             return self.scalar(folded)
         self.found.operators[name] += 1
-        self._listen(plain, arguments, keywords)
+        try:
+            return self._seen(plain, arguments, keywords)
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            self.found.macs = None  # arguments that the operator does not have, or that no rule knows; PyTorch will
+            return UNKNOWN
+
+    def _seen(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        self._listen(name, arguments)
         shapes = [_shape_of(a) for a in arguments]
-        result = self._result(plain, arguments, shapes, {k: _shape_of(v) for k, v in keywords.items()})
+        result = self._result(name, arguments, shapes, {k: _shape_of(v) for k, v in keywords.items()})
         if result is None:
             self.found.macs = None
-        elif self.found.macs is not None and not any(_unknown(s) for s in shapes):
-            self.found.macs += macs(plain, shapes, result)
-        return self._made(plain, arguments, keywords, result)
+        elif self.found.macs is not None:
+            self.found.macs += macs(name, shapes, result)
+        return self._made(name, arguments, keywords, result)
 
     def _result(self, name: str, arguments: Sequence[Any], shapes: Sequence[Any], named: Mapping[str, Any]) -> Any:
         if any(_unknown(s) for s in (*shapes, *named.values())):
@@ -235,8 +242,6 @@ class _Looking(Calls):
             return rule(*shapes, **named)
         except Unfit as reason:
             raise Unfit(f"{name} in '{shown(self.path)}' {reason}" if self.path else f"{name} {reason}") from None
-        except (TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError):
-            return None  # a spelling that the rule does not know; PyTorch will
 
     def _made(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], result: Any) -> Any:
         if isinstance(result, list):
@@ -250,7 +255,7 @@ class _Looking(Calls):
             made.source, made.flat = first.source, first.flat or name == "flatten"
         return made
 
-    def _listen(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    def _listen(self, name: str, arguments: Sequence[Any]) -> None:
         """Note what an operator needs when it is the first that looks at an input."""
         if name == "embedding" and len(arguments) > 1 and isinstance(arguments[1], Seen) and arguments[1].source:
             self.told.setdefault(arguments[1].source, Told((1, None), dtype="int64"))
@@ -296,7 +301,7 @@ def _folded(name: str, arguments: Sequence[Any]) -> Any:
         return None
     try:
         return _PLAIN[name](*(a.value if isinstance(a, Seen) else a for a in arguments))
-    except ArithmeticError:
+    except (ArithmeticError, TypeError):
         return None
 
 

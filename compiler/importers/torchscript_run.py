@@ -19,7 +19,7 @@ from compiler.importers.torch_pickle import Global, Object, TensorRef, shown
 from compiler.importers.torchscript_builtins import UNKNOWN, Builtins, ProgramError
 from compiler.importers.torchscript_data import ScriptFile
 
-MAX_STEPS = 1_000_000  # expressions and statements
+MAX_STEPS = 400_000  # expressions and statements
 MAX_CALLS = 60  # calls in calls
 FORWARD = "forward"
 
