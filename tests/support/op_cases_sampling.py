@@ -163,7 +163,7 @@ def trees(draw: Draw) -> Case:
     tables = [
         draw(whole((nodes,), 0, width - 1, "int32")), tests, draw(whole((nodes,), 0, 3, "int64")).astype(dtype),
         draw(whole((nodes,), 0, 1, "int8")), np.asarray(steps[:nodes], np.int32), np.asarray(steps[nodes:], np.int32),
-        begins, begins + draw(whole((nodes,), 0, 2, "int32")), draw(whole((draw(st.integers(1, 3)),), 0, 0, "int32")),
+        begins, begins + (tests == 6) * draw(whole((nodes,), 0, 2, "int32")), draw(whole((draw(st.integers(1, 3)),), 0, 0, "int32")),
         draw(whole((leaves,), 0, targets - 1, "int32")), draw(values((leaves,), dtype)),
         draw(whole((4,), 0, 3, "int64")).astype(dtype),
     ]  # fmt: skip
