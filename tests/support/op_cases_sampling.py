@@ -159,11 +159,12 @@ def trees(draw: Draw) -> Case:
     steps = [p + i + 1 if p >= 0 else p for i, p in zip([*range(nodes)] * 2, later, strict=True)]
     tests = draw(whole((nodes,), 0, 6, "int32"))
     begins = draw(whole((nodes,), 0, 2, "int32"))
+    roots = np.zeros(draw(st.integers(1, 3)), np.int32)
     dtype = draw(st.sampled_from(["float32", "float64"]))
     tables = [
         draw(whole((nodes,), 0, width - 1, "int32")), tests, draw(whole((nodes,), 0, 3, "int64")).astype(dtype),
         draw(whole((nodes,), 0, 1, "int8")), np.asarray(steps[:nodes], np.int32), np.asarray(steps[nodes:], np.int32),
-        begins, begins + (tests == 6) * draw(whole((nodes,), 0, 2, "int32")), draw(whole((draw(st.integers(1, 3)),), 0, 0, "int32")),
+        begins, begins + (tests == 6) * draw(whole((nodes,), 0, 2, "int32")), roots,
         draw(whole((leaves,), 0, targets - 1, "int32")), draw(values((leaves,), dtype)),
         draw(whole((4,), 0, 3, "int64")).astype(dtype),
     ]  # fmt: skip
