@@ -22,7 +22,7 @@ def layers() -> Path:
 
 
 def networks() -> Path:
-    """The folder with models of `keras_networks.py`: NAME.keras .h5 .savedmodel .zip .pb .tflite; x and y in NAME.npz."""
+    """Models of `keras_networks.py`: NAME.keras .h5 .savedmodel .zip .pb .tflite, and x and y in NAME.npz."""
     return _made("keras_networks.py", ("networks.py",), _weights)
 
 
