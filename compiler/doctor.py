@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from compiler.errors import ToolError
+from compiler.sandbox.probe import proof
 from compiler.toolchain.find import find
 from compiler.toolchain.run import Limits, run_tool
 
@@ -175,6 +176,13 @@ def _requirements() -> Iterator[Requirement]:
     yield needs(
         "torch", "serve", lambda: _package("torch"), ".pth files are refused, ONNX files work", "scripts/setup serve"
     )
+    yield needs(
+        "sandbox L2",
+        "serve",
+        _sandbox,
+        "hostile files are confined less, --source is refused, and so are uploads from other computers",
+        "a kernel with Landlock (Linux 5.19 or newer); `deepmetal explain E1050`",
+    )
     yield needs("celery", "serve", lambda: _package("celery"), "the service does not start", "scripts/setup serve")
     yield needs(
         "browser UI",
@@ -226,6 +234,11 @@ def _package(name: str) -> tuple[str, str] | None:
         return version(name), ""
     except PackageNotFoundError:
         return None
+
+
+def _sandbox() -> tuple[str, str] | None:
+    found = proof()
+    return ("", str(found)) if found.reaches("L2") else None
 
 
 def _frontend() -> tuple[str, str] | None:

@@ -53,8 +53,8 @@ class Consumer:
         self.status_fd = status_fd
         self.db = Database(settings)
         self.storage = Storage(settings)
-        self.sandbox = sandbox.find(settings)
         self.fingerprint: Future[str] = ThreadPoolExecutor(1).submit(identity.fingerprint)
+        self.sandbox = sandbox.find(settings)  # meanwhile
         self.parts = Parts(
             settings,
             self.db,
