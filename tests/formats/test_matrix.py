@@ -1,0 +1,67 @@
+"""Eight networks by every route: each computes what its framework computes, and all routes give the same graph."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler import targets
+from compiler.graph.graph import Graph
+from compiler.graph.run import run
+from compiler.graph.same import difference
+from compiler.lower import lower
+from compiler.options import CompileOptions
+from compiler.passes.order import optimize
+from compiler.source import load
+from tests.formats.routes import NAMES, ROUTES, TENSORFLOW, made, possible
+from tests.support import tensorflow_models
+from tests.support.networks import networks
+
+pytestmark = [pytest.mark.needs_torch, pytest.mark.slow]
+FIRST = "traced"  # what the other routes are compared with
+
+CELLS = [
+    pytest.param(name, route, marks=[pytest.mark.needs_tensorflow] if route in TENSORFLOW else [], id=f"{name}-{route}")
+    for name in NAMES
+    for route in ROUTES
+    if possible(name, route)
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("formats")
+
+
+@cache
+def optimized(folder: Path, name: str, route: str) -> Graph:
+    """The network by this route, after all passes."""
+    file = made(name, route, folder)
+    return optimize(load(file.path, CompileOptions.model_validate(dict(file.options))).graph).graph
+
+
+@pytest.mark.parametrize(("name", "route"), CELLS)
+def test_it_compiles_and_equals_its_framework(name: str, route: str, folder: Path) -> None:
+    """Kernels and a plan exist, and the graph that they are made from gives the framework's own outputs."""
+    graph = optimized(folder, name, route)
+    if route in TENSORFLOW:
+        stored = np.load(tensorflow_models.networks() / f"{name}.npz")
+        inputs, wanted = [stored["x"]], [stored["y"]]
+    else:
+        examples = networks()[name].examples(seed=7)
+        inputs, wanted = [x.numpy() for x in examples], networks()[name].outputs(examples)
+    values = run(graph, {v.name: x for v, x in zip(graph.inputs, inputs, strict=True)})
+    for value, expected in zip(graph.outputs, wanted, strict=True):
+        np.testing.assert_allclose(values[value.name], expected, rtol=1e-4, atol=2e-5)
+    program = lower(graph, targets.target("cortex-m4").abilities, "balanced", "model")
+    assert program.layers
+    assert program.arena_bytes > 0
+
+
+@pytest.mark.parametrize(("name", "route"), [cell for cell in CELLS if cell.values[1] != FIRST])
+def test_it_is_the_same_graph(name: str, route: str, folder: Path) -> None:
+    """Whatever the route: the same operators with the same weights, up to names and the order of an input's axes."""
+    assert difference(optimized(folder, name, FIRST), optimized(folder, name, route)) == ""
