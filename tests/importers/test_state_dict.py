@@ -268,10 +268,13 @@ def test_each_step(name: str, tmp_path: Path) -> None:
     args, shapes = STEP_CASES[name]
     names = [f"x{i}" for i in range(len(shapes))]
     document = {
-        "layers": [layer(name, "", names, **args), layer("Add", "", [name.lower() + "1", "w"])],
+        "layers": [
+            layer(name, "", names, **args),
+            layer("Parameter", "w"),
+            layer("Add", "", [name.lower() + "1", "w"]),
+        ],
         "inputs": dict(zip(names, map(list, shapes), strict=True)),
     }
-    document["layers"].insert(1, layer("Parameter", "w"))
     path = written({"w": torch.ones(1)}, tmp_path)
     listed = Architecture.model_validate(document)
     model = loaded(path, listed)

@@ -25,6 +25,7 @@ from compiler.importers.torch import TorchModel, inspect_torch, load_torch, open
 from compiler.importers.torch_build import build  # noqa: E402
 from compiler.importers.torch_export import OPSET, flattened  # noqa: E402
 from compiler.importers.torch_input import INPUT, run_shapes  # noqa: E402
+from compiler.onnx_backend import OnnxBackend  # noqa: E402
 from tests.importers.modules import EXAMPLES, INNER, Shape, models, randomised, values  # noqa: E402
 
 pytestmark = pytest.mark.needs_torch
@@ -107,11 +108,15 @@ def test_every_layer_of_torch_is_read_or_refused_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "shapes"),
-    [pytest.param(e[0], e[1:], id=f"{name}-{i}") for name, es in EXAMPLES.items() for i, e in enumerate(es)],
+    ("make", "shapes", "last"),
+    [
+        pytest.param(e[0], e[1:], i == len(es) - 1, id=f"{name}-{i}")
+        for name, es in EXAMPLES.items()
+        for i, e in enumerate(es)
+    ],
 )
-def test_each_module(make: Any, shapes: tuple[Shape, ...], tmp_path: Path) -> None:
-    """Also: the shapes found without PyTorch are its own."""
+def test_each_module(make: Any, shapes: tuple[Shape, ...], last: bool, tmp_path: Path) -> None:
+    """Also: the shapes found without PyTorch are its own, and for one of each, what our own kernels compute."""
     module = randomised(make())
     if len(shapes) == 1:
         module = nn.Sequential(module).eval()
@@ -120,8 +125,13 @@ def test_each_module(make: Any, shapes: tuple[Shape, ...], tmp_path: Path) -> No
     loaded = load_torch(path, given)
     assert_agrees(module, loaded)
     assert {node.op_type for node in loaded.onnx.graph.node} <= OPERATORS
-    expected = original(module, *drawn_for(loaded, 0))
+    drawn = drawn_for(loaded, 0)
+    expected = original(module, *drawn)
     assert inspect_torch(path, given).output_shapes == tuple(y.shape for y in expected)
+    if last:
+        for y, right in zip(OnnxBackend.prepare(loaded.onnx).run(drawn), expected, strict=True):
+            scale = max(1.0, float(np.abs(right).max(initial=0)))
+            np.testing.assert_allclose(y, right, rtol=0, atol=1e-5 * scale)
 
 
 @settings(max_examples=8)
@@ -308,6 +318,80 @@ def test_layers_that_do_not_fit_each_other(tmp_path: Path) -> None:
         load_torch(saved(nn.Sequential(nn.Linear(4, 3), nn.Linear(5, 2)), tmp_path))
     assert caught.value.code == "E0132"
     assert "Linear '1' needs 5 features and gets [1, 3]" in caught.value.title
+
+
+# -- several inputs and outputs -----------------------------------------------------------------------------------
+
+
+def test_a_recurrent_layer_gives_its_states(tmp_path: Path) -> None:
+    path = saved(nn.LSTM(9, 5, batch_first=True), tmp_path)
+    found = inspect_torch(path)
+    assert (found.inputs, found.outputs) == (("input",), ("output", "h_n", "c_n"))
+    assert (found.shapes, found.proposal) == (None, {"input": (1, None, 9)})
+    with pytest.raises(ModelError) as caught:
+        load_torch(path)
+    assert caught.value.code == "E0131"
+    assert "--shape input=1,?,9" in caught.value.help
+
+
+def test_states_are_inputs_when_their_shape_is_given(tmp_path: Path) -> None:
+    path = saved(nn.LSTM(9, 5, batch_first=True), tmp_path)
+    shapes = {"input": (1, 1, 9), "h_0": (1, 1, 5), "c_0": (1, 1, 5)}
+    assert load_torch(path, shapes).input_shapes == shapes
+    with pytest.raises(ModelError, match="3 inputs: input, h_0, c_0"):
+        load_torch(path, {"input": (1, 1, 9), "h_0": (1, 1, 5)})
+    with pytest.raises(ModelError, match="needs states of"):
+        load_torch(path, shapes | {"c_0": (1, 1, 6)})
+
+
+def test_a_cell_knows_its_shapes(tmp_path: Path) -> None:
+    loaded = load_torch(saved(nn.GRUCell(6, 5), tmp_path))
+    assert loaded.input_shapes == {"input": (1, 6), "h_0": (1, 5)}
+    assert loaded.outputs == ("h_1",)
+
+
+def test_inputs_have_names(tmp_path: Path) -> None:
+    path = saved(nn.MultiheadAttention(8, 2, batch_first=True), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        load_torch(path, {"query": (1, 5, 8), "key": (1, 5, 8)})
+    assert caught.value.code == "E0132"
+    assert "3 inputs: query, key, value" in caught.value.title
+
+
+def test_what_pytorch_itself_cannot_run(tmp_path: Path) -> None:
+    """An LSTM in the middle of a Sequential hands on a tuple."""
+    path = saved(nn.Sequential(nn.LSTM(4, 3, batch_first=True), nn.Linear(3, 2)), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        load_torch(path, {"": (1, 5, 4)})
+    assert caught.value.code == "E0132"
+    assert "Linear '1' needs one input" in caught.value.title
+    found = load_torch(saved(nn.Sequential(nn.Dropout(), nn.LSTM(4, 3)), tmp_path), {"": (5, 1, 4)})
+    assert found.outputs == ("output", "h_n", "c_n")
+
+
+def test_an_embedding_behind_numbers(tmp_path: Path) -> None:
+    path = saved(nn.Sequential(nn.Flatten(), nn.Embedding(10, 4), nn.Flatten(), nn.Linear(20, 2)), tmp_path)
+    assert inspect_torch(path, {"": (1, 5)}).indices
+    with pytest.raises(ModelError, match="looks up whole numbers"):
+        load_torch(saved(nn.Sequential(nn.ReLU(), nn.Embedding(10, 4)), tmp_path), {"": (1, 5)})
+
+
+def test_a_list_of_one_layer_is_that_layer(tmp_path: Path) -> None:
+    module = randomised(nn.ModuleList([nn.Linear(4, 3)]))
+    loaded = load_torch(saved(module, tmp_path))
+    x = values((1, 4))
+    np.testing.assert_array_equal(loaded.run({INPUT: x})["output"], original(module[0], x)[0])
+    error = refusal(nn.Sequential(nn.ModuleList([nn.Linear(4, 3), nn.Linear(3, 3)])), tmp_path)
+    assert (error.code, list(error.facts)) == ("E0125", ["0"])
+    assert "in which order they run" in error.facts["0"]
+
+
+def test_layers_of_a_stack_may_differ(tmp_path: Path) -> None:
+    """Pruned models have layers of different widths inside."""
+    stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)
+    stack.layers[1] = nn.TransformerEncoderLayer(8, 4, 6, batch_first=True, activation=nn.functional.silu)
+    loaded = load_torch(saved(randomised(stack), tmp_path), {"": (1, 5, 8)})
+    assert_agrees(stack, loaded)
 
 
 # -- what users save, refused with the way out --------------------------------------------------------------------
