@@ -29,8 +29,8 @@ def find(settings: Settings) -> Proof:
 
 
 def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """All that a job's process gets to see: no tokens, no addresses, no settings of the service."""
-    return {
+    """All that a job's process gets to see: no tokens, no addresses, of the settings only where TensorFlow is."""
+    return {name: inherited[name] for name in ("DEEPMETAL_TENSORFLOW_PYTHON",) if name in inherited} | {
         "PATH": inherited.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         "HOME": str(home),
         "USER": "deepmetal",  # a user without a name is asked for one by some libraries

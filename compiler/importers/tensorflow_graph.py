@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 
 from compiler.errors import ModelError
 from compiler.importers.protobuf_wire import Malformed, entries, integer, messages, text
@@ -25,6 +27,7 @@ class Contents:
     outputs: list[OpenTensor] = field(default_factory=list)
     operators: Counter[str] = field(default_factory=Counter)
     unsupported: list[Unsupported] = field(default_factory=list)
+    parameters: int = 0
 
 
 def saved_model(data: bytes, where: str) -> Contents:
@@ -37,7 +40,9 @@ def saved_model(data: bytes, where: str) -> Contents:
                 help="Save it with one: model.export('folder') or tf.saved_model.save(model, 'folder').",
             )  # fmt: skip
         found = Contents()
-        _scan(found, next(messages(graphs[0], 2), memoryview(b"")))
+        graph = next(messages(graphs[0], 2), memoryview(b""))
+        _scan(found, graph)
+        found.parameters = _count(graph)
         signatures = dict(entries(graphs[0], 5))
         signature = signatures.get(DEFAULT)
         if signature is None:
@@ -58,6 +63,7 @@ def frozen_graph(data: bytes, where: str) -> Contents:
     found = Contents()
     try:
         _scan(found, memoryview(data))
+        found.parameters = _count(memoryview(data))
         nodes = {text(node, 1): node for node in messages(memoryview(data), 1)}
         reads = {name: [_node(i) for i in messages(node, 3)] for name, node in nodes.items()}
         read = {i for inputs in reads.values() for i in inputs}
@@ -78,6 +84,26 @@ def frozen_graph(data: bytes, where: str) -> Contents:
     if not found.inputs or not found.outputs:
         raise _unreadable(where, "it has no input or no output")
     return found
+
+
+def _count(graph: memoryview) -> int:
+    """Elements of the variables, and of constants that are no single numbers. An export may declare a variable again
+    for each function that uses it, with a number behind its name or placed beside the first."""
+    total, seen = 0, set()
+    for node in messages(graph, 1):
+        op = text(node, 2)
+        if op not in ("VarHandleOp", "VariableV2", "Const") or (op == "Const" and _dtype(node, "dtype") != "float32"):
+            continue
+        attributes = dict(entries(node, 5))
+        variable = re.sub(r"_\d+$", "", text(node, 1))
+        if op != "Const" and (variable in seen or "_class" in attributes):
+            continue
+        seen.add(variable)
+        value = next(messages(attributes.get("value", memoryview(b"")), 8), memoryview(b""))
+        shape = next(messages(attributes.get("shape", memoryview(b"")), 7), None) if op != "Const" else None
+        dims = _dims(shape if shape is not None else next(messages(value, 2), None))
+        total += prod(n or 0 for n in dims) if dims else 0
+    return total
 
 
 def _node(reference: memoryview) -> str:

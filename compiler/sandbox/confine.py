@@ -73,11 +73,19 @@ def describe(level: Level) -> str:
 def readable() -> Iterator[Allowed]:
     """What every confined process may read: programs, libraries, Python and our own packages."""
     prefixes = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    prefixes |= {path for path in tensorflow() if path.is_dir()}
     for path in (*map(Path, (*SYSTEM, *ABOUT)), *sorted(prefixes), *(ROOT / name for name in PACKAGES)):
         yield Allowed(path, READ)
     for name, rights in DEVICES.items():
         yield Allowed(Path(name), rights)
     yield Allowed(ROOT, LIST)  # Python looks for a package by listing the folder it is in
+
+
+def tensorflow() -> Iterator[Path]:
+    """The environment that has TensorFlow, beside us or where the setting says."""
+    yield ROOT / ".venv-tensorflow"
+    if named := os.environ.get("DEEPMETAL_TENSORFLOW_PYTHON"):
+        yield Path(named).absolute().parent.parent
 
 
 def _ancestors() -> Iterator[int]:

@@ -1,8 +1,8 @@
 """The networks of `networks.py` in Keras, with the same weights, saved in every format that TensorFlow has.
 
-Run by the Python of the TensorFlow environment, which has no PyTorch: `python keras_networks.py WEIGHTS OUT`, where WEIGHTS
-holds a .npz of each network's state. Convolutions that pad by one on both sides are a ZeroPadding2D and a convolution
-without padding, as Keras' "same" pads at the end first.
+Run by the Python of the TensorFlow environment, which has no PyTorch: `python keras_networks.py WEIGHTS OUT`, where
+WEIGHTS holds a .npz of each network's state. Convolutions that pad by one on both sides are a ZeroPadding2D and a
+convolution without padding, as Keras' "same" pads at the end first.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def mobilenet_v1(s: State) -> tuple[Any, Weights]:
     i = 3
     for o, stride in blocks:
         x = layers.ZeroPadding2D(1)(x) if stride == 2 else x
-        x = layers.DepthwiseConv2D(
-            3, stride, padding="valid" if stride == 2 else "same", use_bias=False, name=f"w{i}"
-        )(x)
+        x = layers.DepthwiseConv2D(3, stride, padding="valid" if stride == 2 else "same", use_bias=False, name=f"w{i}")(
+            x
+        )
         x = layers.ReLU()(layers.BatchNormalization(epsilon=1e-5, name=f"n{i + 1}")(x))
         x = layers.Conv2D(o, 1, use_bias=False, name=f"c{i + 3}")(x)
         x = layers.ReLU()(layers.BatchNormalization(epsilon=1e-5, name=f"n{i + 4}")(x))
@@ -215,7 +215,7 @@ NETWORKS: dict[str, Callable[[State], tuple[Any, Weights]]] = {
 
 
 def save(name: str, model: Any, folder: Path) -> None:
-    """NAME.keras, NAME.h5, the folder NAME.savedmodel, NAME.tflite, NAME.pb, and inputs with predictions in NAME.npz."""
+    """NAME.keras, NAME.h5, the folder NAME.savedmodel, NAME.tflite, NAME.pb; inputs and predictions in NAME.npz."""
     shape = (1, *model.input_shape[1:])
     x = np.random.default_rng(7).normal(0, 1, shape).astype(np.float32)
     np.savez(folder / f"{name}.npz", x=x, y=model.predict(x, verbose=0))

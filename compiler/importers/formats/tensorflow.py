@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel (its folder, or a zip of it) and frozen graphs: TensorFlow converts them in its own process."""
+"""TensorFlow's SavedModel (its folder, or a zip of it) and frozen graphs, through TensorFlow in its own process."""
 
 from __future__ import annotations
 
@@ -135,11 +135,11 @@ def _look(kind: str, path: Path, contents: Contents, options: CompileOptions, wh
         name=Path(where).stem,
         format=kind,
         sha256=file_sha256(path),
-        size=path.stat().st_size,
+        size=sum(p.stat().st_size for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file()),
         inputs=contents.inputs,
         outputs=contents.outputs,
         operators=[OperatorCount(op=k, count=n, supported=k not in bad) for k, n in sorted(contents.operators.items())],
-        parameters=0,
+        parameters=contents.parameters,
         macs=None,
         unsupported=contents.unsupported,
         shape_needed=needed,
