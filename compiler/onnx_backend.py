@@ -50,7 +50,7 @@ class Compiled:
             raise unsupported_error(imported.unsupported)
         self.target = _target(engine)
         graph = optimize(imported.graph).graph
-        self.program: Program = lower(graph, self.target.abilities if engine != "jit" else frozenset())
+        self.program: Program = lower(graph, self.target.abilities)
         self.kernels = tuple(layer.op for layer in self.program.layers)
         self.engine = engine
         self._loaded: Jitted | SharedObject | None = None

@@ -13,6 +13,7 @@ import traceback
 import unittest
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def listed() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
+@cache
 def by_name(atol: float | None) -> dict[str, unittest.TestCase]:
     """Every test of `onnx.backend.test` for the CPU, by the name of its case."""
     import onnx.backend.test
@@ -58,15 +60,21 @@ def by_name(atol: float | None) -> dict[str, unittest.TestCase]:
     return found
 
 
-def run(names: Sequence[str], engine: str, seconds: float = 120.0, workers: int = 2) -> Iterator[Outcome]:
-    """The outcome of each case, in any order. A case that dies or takes longer than `seconds` has failed."""
+def run(
+    names: Sequence[str], engine: str, seconds: float = 120.0, workers: int = 2, atol: float | None = None
+) -> Iterator[Outcome]:
+    """The outcome of each case, in any order. A case that dies or takes longer than `seconds` has failed.
+
+    `atol` replaces the tests' own tolerance.
+    """
+    by_name(atol)  # before the processes start: they share it
     todo = list(reversed(names))
     context = mp.get_context("fork")
     running: dict[Connection, tuple[Any, str, float]] = {}
     idle: list[tuple[Any, Connection]] = []
     while todo or running:
         while todo and len(running) < workers:
-            process, pipe = idle.pop() if idle else _start(context, engine)
+            process, pipe = idle.pop() if idle else _start(context, engine, atol)
             name = todo.pop()
             pipe.send(name)
             running[pipe] = (process, name, time.monotonic() + seconds)
@@ -90,23 +98,23 @@ def run(names: Sequence[str], engine: str, seconds: float = 120.0, workers: int 
         process.join()
 
 
-def _start(context: Any, engine: str) -> tuple[Any, Connection]:
+def _start(context: Any, engine: str, atol: float | None) -> tuple[Any, Connection]:
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, engine), daemon=True)
+    process = context.Process(target=_serve, args=(there, engine, atol), daemon=True)
     process.start()
     there.close()
     return process, here
 
 
-def _serve(pipe: Connection, engine: str) -> None:
+def _serve(pipe: Connection, engine: str, atol: float | None) -> None:
     """A worker: names come in, outcomes go out. What a case prints is nobody's business."""
     os.environ["DEEPMETAL_BACKEND"] = engine
     with tempfile.TemporaryDirectory(prefix="deepmetal-onnx-") as home, Path(os.devnull).open("w") as null:
         os.environ["ONNX_HOME"] = home
         sys.stdout = sys.stderr = null
-        exact = by_name(None)
+        known = by_name(atol)
         while (name := pipe.recv()) is not None:
-            pipe.send(one(exact[name], name))
+            pipe.send(one(known[name], name))
 
 
 def one(test: unittest.TestCase, name: str) -> Outcome:
