@@ -60,7 +60,7 @@ export function graphModel(picture: Picture): GraphModel {
 }
 
 export function boxOf(item: Drawn): Box {
-  const text = Math.max(item.label.length * 8, Math.min(item.title.length, 30) * 6.4)
+  const text = Math.max(item.label.length * 8.8, Math.min(item.title.length, 30) * 6.4)
   return { width: Math.round(Math.min(260, Math.max(110, 34 + (item.role === "node" ? text : (item.title.length + 7) * 7)))), height: HEIGHT[item.role] }
 }
 
