@@ -231,14 +231,27 @@ class _Importer:
         for output in node.output:
             self.scope.values[output] = None
 
+    def _counts(self) -> list[Value]:
+        """How much of results means something, under names that no tensor of the model has."""
+        found: list[Value] = []
+        for name, value in self.draft.counts or ():
+            taken = name in self.scope.values or name in (v.name for v in found)
+            found.append(Value(self.draft.fresh(f"{name}_") if taken else name, value.type))
+            self.draft.rename(value, found[-1], 0)
+        return found
+
     def graph(self, name: str) -> Graph:
         outputs: list[Value] = []
+        names = [v.name for v in self.model.graph.output]
+        if len(set(names)) < len(names):
+            raise ModelError("E0104", "an output is listed twice", help="export the model again")
         for v in self.model.graph.output:
             value = self.scope.values.get(v.name)
             if value is None:
                 raise ModelError("E0104", f"output '{v.name}' is never written", help="export the model again")
             own = "" if value.name == v.name else v.name
             outputs.append(self.draft.own_output(value, self.inputs, own, outputs))
+        outputs += self._counts()
         if not outputs:
             raise ModelError("E0104", "the model has no outputs", help="export the model again")
         return Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.draft.nodes), self.draft.constants)

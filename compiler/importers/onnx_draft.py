@@ -28,6 +28,9 @@ class Draft:
     constants: dict[str, Array] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     names: int = 0
+    # How much of a result means something, which the data decides, and what to call that as an output of the model;
+    # None within a body of control flow.
+    counts: list[tuple[str, Value]] | None = field(default_factory=list)
 
     def define_constant(self, name: str, array: Array) -> Value:
         value = Value(name, TensorType.of(str(array.dtype), array.shape))

@@ -51,6 +51,7 @@ class NodeReader:
         self.inputs = [values[i] if i else None for i in node.input]
         self.output_count = sum(1 for o in node.output if o)
         self.wanted = tuple(bool(o) for o in node.output)
+        self._result = next(iter(node.output), name)
         self._attributes = {a.name: a for a in node.attribute}
         self._operands = compile_time_operands().get(qualified(node), ())
         self._first = len(draft.nodes)  # nodes from here on were made for this one
@@ -124,6 +125,16 @@ class NodeReader:
 
     def const(self, array: Array, hint: str = "const") -> Value:
         return self._draft.define_constant(self._draft.fresh(f"{self.name}:{hint}"), array)
+
+    def counted(self, count: Value, *values: Value, axis: int = 0) -> tuple[Value, ...]:
+        known = self._draft.constant(count)
+        if known is not None:
+            cut = (*[slice(None)] * axis, slice(int(known.reshape(-1)[0])))
+            return tuple(self.const(self._draft.constants[v.name][cut]) for v in values)
+        if self._draft.counts is None:
+            raise self.unsupported(f"{self.op_type} within control flow", "its size cannot be told to the caller")
+        self._draft.counts.append((f"{self._result}_count", count))
+        return values
 
     def unsupported(self, reason: str, help: str = "", code: str = "E0202") -> ModelError:
         return ModelError(code, reason, where=self._where, help=help)

@@ -36,7 +36,9 @@ class Scope:
         for name in STANDARD if domain in STANDARD else (domain,):
             if name in self.opsets:
                 return self.opsets[name]
-        raise ModelError("E0106", f"the model does not say which version of the operator set '{domain[:80]}' it uses")
+        if domain not in STANDARD:
+            return 1
+        raise ModelError("E0106", "the model does not say which version of the operator set it uses")
 
 
 def reads(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> frozenset[str]:
@@ -163,7 +165,7 @@ class _Bodies:
 
     def subgraph(self, body: GraphProto, types: Sequence[TensorType]) -> tuple[Graph, tuple[Value, ...]]:
         """The body in a draft of its own; constants of outer scopes become its own, other values become inputs."""
-        inner = Draft(names=self.draft.names)
+        inner = Draft(names=self.draft.names, counts=None)
         parameters = tuple(Value(inner.fresh("body:in"), t) for t in types)
         captured: dict[str, Value] = {}
         outer: dict[str, Value | None] = {}

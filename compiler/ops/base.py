@@ -62,6 +62,10 @@ class Reader(Protocol):
     def const(self, array: Array, hint: str = "const") -> Value:
         """A constant."""
 
+    def counted(self, count: Value, *values: Value, axis: int = 0) -> tuple[Value, ...]:
+        """Results of which only the first `count` along `axis` mean something: the count becomes an output of the
+        model, too. Where all of it is known, they get that size instead."""
+
     def inline(self, body: Any, inputs: Sequence[Value]) -> tuple[Value, ...]:
         """The nodes of a sub-graph attribute, as if they stood here: its outputs. Names of outer scopes are seen."""
 

@@ -405,9 +405,15 @@ STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
 
 def more_strategies() -> dict[type[Op], Callable[[], st.SearchStrategy[Case]]]:
     """Those of the files that build on this one; what they have goes before what is here."""
-    from tests.support import op_cases_elementwise, op_cases_moving, op_cases_sampling, op_cases_windows
+    from tests.support import (
+        op_cases_counted,
+        op_cases_elementwise,
+        op_cases_moving,
+        op_cases_sampling,
+        op_cases_windows,
+    )
 
-    files = (op_cases_elementwise, op_cases_moving, op_cases_sampling, op_cases_windows)
+    files = (op_cases_counted, op_cases_elementwise, op_cases_moving, op_cases_sampling, op_cases_windows)
     return {cls: made for file in files for cls, made in file.STRATEGIES.items()}
 
 
