@@ -88,25 +88,3 @@ def backend_cases() -> list[BackendTestCase]:
         warnings.simplefilter("ignore")  # its example data overflow on purpose
         cases = load_model_tests(kind="node")
     return [c for c in cases if c.model is not None and c.data_sets]
-
-
-def with_constants(
-    model: onnx.ModelProto, values: Sequence[Any], all_but_first: bool = False
-) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """Integer operands, which decide shapes, become initializers; the others stay inputs."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    kept, given = [], {}
-    for info, value in zip(model.graph.input, values, strict=True):
-        if value is None or isinstance(value, list):
-            kept.append(info)  # an optional or a sequence
-            continue
-        array = np.asarray(value)
-        if array.dtype == np.float32 and not (all_but_first and kept):
-            kept.append(info)
-            given[info.name] = array
-        else:
-            result.graph.initializer.append(numpy_helper.from_array(array, info.name))
-    del result.graph.input[:]
-    result.graph.input.extend(kept)
-    return result, given
