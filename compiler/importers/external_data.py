@@ -7,7 +7,7 @@ into it here, from members of the same zip and from nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 
 import numpy as np
@@ -20,7 +20,7 @@ from compiler.importers.archive import Archive
 MAX_BYTES = 1 << 30  # of all tensors together: one region may be named by many
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _KEYS = ("location", "offset", "length")
-_PACKED_BITS = {
+_PACKED_BITS: Mapping[int, int] = {
     TensorProto.INT4: 4, TensorProto.UINT4: 4, TensorProto.FLOAT4E2M1: 4, TensorProto.INT2: 2, TensorProto.UINT2: 2,
 }  # fmt: skip
 

@@ -22,6 +22,8 @@ from tests.support.networks import networks
 
 pytestmark = [pytest.mark.needs_torch, pytest.mark.slow]
 FIRST = "traced"  # what the other routes are compared with
+# Keras writes recurrent cells and attention in other operators than PyTorch does: the same function, another graph.
+OF_THEIR_OWN = frozenset({"lstm", "gru", "transformer"})
 
 CELLS = [
     pytest.param(name, route, marks=[pytest.mark.needs_tensorflow] if route in TENSORFLOW else [], id=f"{name}-{route}")
@@ -61,7 +63,14 @@ def test_it_compiles_and_equals_its_framework(name: str, route: str, folder: Pat
     assert program.arena_bytes > 0
 
 
-@pytest.mark.parametrize(("name", "route"), [cell for cell in CELLS if cell.values[1] != FIRST])
-def test_it_is_the_same_graph(name: str, route: str, folder: Path) -> None:
+def comparable(name: object, route: object) -> bool:
+    return route != FIRST and not (route in TENSORFLOW and name in OF_THEIR_OWN)
+
+
+@pytest.mark.parametrize(("name", "route"), [cell for cell in CELLS if comparable(*cell.values)])
+def test_it_is_the_same_graph(name: str, route: str, folder: Path, request: pytest.FixtureRequest) -> None:
     """Whatever the route: the same operators with the same weights, up to names and the order of an input's axes."""
+    if (name, route) == ("resnet8", "tflite"):
+        reason = "the file lists the short way first, so the other convolution takes the addition as its tail"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     assert difference(optimized(folder, name, FIRST), optimized(folder, name, route)) == ""
