@@ -87,6 +87,9 @@ def construct(request: Mapping[str, Any], torch: Any) -> Any:
 def fill(module: Any, state: Mapping[str, Any]) -> None:
     """The file's tensors in the module's places; every name must have its counterpart."""
     wanted = dict(module.state_dict())
+    for prefix in ("model.", "module."):  # taken for a wrapper's by the reader, and here the class's own
+        if set(wanted) == {prefix + name for name in state}:
+            state = {prefix + name: tensor for name, tensor in state.items()}
     missing, unused = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
     if missing or unused:
         raise Problem(
@@ -129,20 +132,11 @@ def tried(module: Any, shapes: list[tuple[int, ...]], torch: Any) -> tuple[tuple
 
 
 def weights(path: Path, torch: Any) -> dict[str, Any]:
-    """The tensors of a state dict by name, read without unpickling."""
-    from compiler.importers.torch import open_pickle
-    from compiler.importers.torch_pickle import TensorRef
+    """The file's tensors by name, read without unpickling: a state dict, or those of a whole model of any class."""
+    from compiler.importers.state_dict import load_state
 
-    found, tensors = open_pickle(path, path.name)
-    table = found.root
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(table, dict) and isinstance(table.get(key), dict):
-            table = table[key]
-    if not isinstance(table, dict) or not table or not all(isinstance(v, TensorRef) for v in table.values()):
-        raise Problem(weights="the file is no state dict: torch.save(model.state_dict(), file) writes one")
-    names = [str(name) for name in table]
-    prefix = "module." if all(name.startswith("module.") for name in names) else ""
-    return {str(k).removeprefix(prefix): torch.from_numpy(tensors.array(ref)).reshape(ref.shape) for k, ref in table.items()}
+    state = load_state(path, path.name)
+    return {k: torch.from_numpy(state.store.array(ref)).reshape(ref.shape) for k, ref in state.tensors.items()}
 
 
 def _of_the_user(doing: str, function: Callable[[], Any]) -> Any:

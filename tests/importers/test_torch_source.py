@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,6 @@ import pytest
 from compiler.errors import ModelError
 from compiler.importers import torch_source
 from compiler.options import CompileOptions
-from compiler.samples import sample_path
 from compiler.sandbox import landlock
 from compiler.sandbox.probe import Proof
 from compiler.source import load
@@ -131,8 +132,55 @@ def test_a_model_that_has_its_layers_needs_no_source(tmp_path: Path) -> None:
     assert refusal(path, options()).code == "E0197"
 
 
-def test_a_whole_model_is_no_state_dict() -> None:
-    assert "is no state dict" in refusal(sample_path("linear"), options()).facts["weights"]
+INSIDE = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+
+    def forward(self, x):
+        return self.model(x)
+"""
+
+
+@pytest.mark.parametrize("form", ["safetensors", "whole model of a strange class"])
+def test_other_files_with_weights(form: str, tmp_path: Path) -> None:
+    """All names begin with `model.` here, and that is the class's own word."""
+    import torch
+
+    space: dict[str, object] = {}
+    exec(INSIDE, space)  # noqa: S102
+    module = space["Net"]()  # type: ignore[operator]
+    path = tmp_path / "weights"
+    if form == "safetensors":
+        header, data = {}, b""
+        for name, value in module.state_dict().items():
+            raw = value.numpy().tobytes()
+            header[name] = {
+                "dtype": "F32",
+                "shape": list(value.shape),
+                "data_offsets": [len(data), len(data) + len(raw)],
+            }
+            data += raw
+        text = json.dumps(header).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    else:
+        strange = types.ModuleType("strange")
+        type(module).__module__, strange.__dict__["Net"] = "strange", type(module)
+        sys.modules["strange"] = strange
+        try:
+            torch.save(module, path)
+        finally:
+            del sys.modules["strange"]
+    found = load(path, options(INSIDE, class_args=None, shape={"x": (1, 4)}))
+    assert found.onnx is not None
+    x = np.linspace(-1, 1, 4, dtype=np.float32).reshape(1, 4)
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(x)).numpy()
+    got = onnxruntime.InferenceSession(found.onnx.SerializeToString()).run(None, {"x": x})[0]
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_nothing_runs_below_level_l2(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +295,6 @@ def test_the_attacks_are_real(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("while True: pass", "it did not end within 8 s"),
         ("import os; os._exit(0)", "it ended with status 0 and no answer"),
         ("import os, signal; os.abort()", "it was ended by signal 6"),
         ("import os; open('result.json', 'w').write('{\"ok\": true}'); os._exit(0)", "model.onnx: No such file"),
@@ -263,11 +310,17 @@ def test_the_attacks_are_real(tmp_path: Path) -> None:
         ("i = 0\nwhile True:\n    open(str(i), 'wb').write(bytes(32 << 20)); i += 1", "it wrote more than"),
     ],
 )
-def test_a_source_without_a_good_end(source: str, reason: str, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_source, "SECONDS", 8.0)
+def test_a_source_without_a_good_end(source: str, reason: str, weights: Path) -> None:
     error = refusal(weights, options(source))
     assert error.code == "E0196"
     assert reason in error.facts["reason"]
+
+
+def test_a_source_without_an_end(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_source, "SECONDS", 8.0)
+    error = refusal(weights, options("while True: pass"))
+    assert error.code == "E0196"
+    assert "it did not end within 8 s" in error.facts["reason"]
 
 
 def test_a_forged_answer_is_read_like_a_strangers_file(weights: Path) -> None:
