@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from compiler.loop.builder import Kernel, View
 
 _UNROLLED = 16  # taps that are written out
+_MOST = 2**26  # elements of a result
 
 
 def _kind(dtype: str) -> Type:
@@ -124,6 +125,7 @@ class Resize(Spelling):
         axes = [normal_axis(int(a), x.rank) for a in (r.attr("axes") or range(x.rank))]
         plans = dict(zip(axes, _plans(r, x, axes), strict=True))
         expect(all(p.result == 0 or p.size > 0 for p in plans.values()), "E0303", f"Resize of {x}, which is empty")
+        expect(prod(p.result for p in plans.values()) <= _MOST, "E0310", f"Resize of {x} to more than {_MOST} elements")
         mode, coordinates = r.attr("mode", "nearest"), r.attr("coordinate_transformation_mode", "half_pixel")
         mode = {"bilinear": "linear"}.get(mode, mode)
         if r.op_type == "Upsample" or r.opset < 11:
@@ -168,7 +170,7 @@ def _plans(r: Reader, x: TensorType, axes: list[int]) -> list[Plan]:
         return _by_sizes(r, sizes, [int(n) for n in r.constant(3).reshape(-1)])
     else:
         given = [float(s) for s in r.constant(2).reshape(-1)]
-    expect(len(given) == len(sizes) and min(given, default=1) > 0, "E0303", f"{r.op_type} of {x} by {given}")
+    expect(len(given) == len(sizes) and all(0 < s < _MOST for s in given), "E0303", f"{r.op_type} of {x} by {given}")
     return [Plan(n, floor(n * s), s, n * s) for n, s in zip(sizes, given, strict=True)]
 
 
@@ -189,7 +191,7 @@ def _table(r: Reader, p: Plan, mode: Mode, nearest: Nearest, coordinates: str) -
     a = float(r.attr("cubic_coeff_a", -0.75))
     stretch = min(p.scale, 1.0) if r.attr("antialias", 0) and mode != "nearest" else 1.0
     if stretch < 1:
-        reach = int(np.ceil((1 if mode == "linear" else 2) / stretch))
+        reach = int(min(np.ceil((1 if mode == "linear" else 2) / stretch), 2 * p.size + 2))  # the rest is outside
         places = np.floor(at)[:, None] + np.arange(1 - reach, reach + 1)
         away = (places - at[:, None]) * stretch
         weights = np.maximum(1 - np.abs(away), 0) if mode == "linear" else cubic(away, a)

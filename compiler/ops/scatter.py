@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from compiler.loop.builder import Kernel, View
 
 Reduction = Literal["none", "add", "mul", "min", "max"]
-_NUMPY: dict[str, Callable[..., Any]] = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
+_NUMPY: dict[str, Any] = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
 
 
 def combined(how: Reduction, a: Expr, b: Expr) -> Expr:
@@ -40,9 +39,10 @@ def combined(how: Reduction, a: Expr, b: Expr) -> Expr:
 
 def _written(y: Array, places: tuple[Array, ...], updates: Array, how: Reduction) -> Array:
     """`y` with the updates, one after another; float16 and smaller types are rounded after each of them."""
-    for at in np.ndindex(updates.shape[: places[0].ndim] if places else ()):
-        place = tuple(int(p[at]) for p in places)
-        y[place] = updates[at] if how == "none" else _NUMPY[how](y[place], updates[at]).astype(y.dtype)
+    if how == "none":
+        y[places] = updates  # of several for one place the last
+    else:
+        _NUMPY[how].at(y, places, updates)
     return y
 
 
@@ -117,13 +117,13 @@ class ScatterND(Op):
         return x.with_shape(x.shape)
 
     def reference(self, x: Array, indices: Array, updates: Array) -> Array:
-        depth = indices.shape[-1]
-        y = x.copy()
-        for at in np.ndindex(indices.shape[:-1]):
-            place = tuple(int(safe_indices(indices[(*at, i)], x.shape[i])) for i in range(depth))
-            how = self.reduction
-            y[place] = updates[at] if how == "none" else _NUMPY[how](y[place], updates[at]).astype(y.dtype)
-        return y
+        places = tuple(safe_indices(indices[..., i], x.shape[i]) for i in range(indices.shape[-1]))
+        if not places:  # every update is one of the whole tensor
+            y = x.copy()
+            for update in updates.reshape(-1, *x.shape):
+                y = _written(y[None], (np.zeros(1, np.int64),), update[None], self.reduction)[0]
+            return y
+        return _written(x.copy(), places, updates, self.reduction)
 
     def lower(self, k: Kernel, x: View, indices: View, updates: View, y: View) -> None:
         _copied(k, x, y)
