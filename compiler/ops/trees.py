@@ -77,7 +77,7 @@ class TreeEnsemble(Op):
                 place = k.cell("place", roots[r])
                 with k.loop(self.depth, "d"), k.when(place.value >= 0):
                     v = k.let("v", x[n, features[place.value]])
-                    true = k.cell("true", self._test(v, tests[place.value], splits[place.value]))
+                    true = k.cell("goes", self._test(v, tests[place.value], splits[place.value]))
                     if _MEMBER in self.modes:
                         with k.loop(ends[place.value], "m", start=begins[place.value]) as m:
                             true.set(Binary("or", true.value, members[m].eq(v)))
