@@ -84,6 +84,7 @@ class Op:
     # ONNX name -> operands that decide shapes: their values must be known when the model is compiled
     compile_time_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     layout_rule: ClassVar[LayoutRule] = "row_major"
+    in_order: ClassVar[bool] = True  # generic loops go through memory once and upwards, as far as `in_place` matters
     dtypes: ClassVar[frozenset[str]] = frozenset(DTYPES)  # of the first operand
 
     def infer(self, *types: Any) -> TensorType | tuple[TensorType, ...]:

@@ -67,6 +67,7 @@ class MatMul(Op):
 
     onnx = ("MatMul", "Gemm")
     dtypes = FLOATS | INTEGERS
+    layout_rule = "same"  # heads of attention are transposed in and out: no copies
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         fits = a.rank >= 2 and b.rank >= 2 and a.shape[-1] == b.shape[-2] and a.dtype == b.dtype

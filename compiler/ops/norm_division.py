@@ -28,6 +28,7 @@ class LpNormalization(Op):
     onnx = ("LpNormalization",)
     dtypes = FLOATS
     layout_rule = "same"
+    in_order = False
 
     def infer(self, x: TensorType) -> TensorType:
         expect(0 <= self.axis < x.rank, "E0303", f"LpNormalization along axis {self.axis} of {x}")

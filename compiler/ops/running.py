@@ -32,6 +32,7 @@ class Running(Op):
     reverse: bool = False
     onnx = ("CumSum", "CumProd")
     layout_rule = "same"
+    in_order = False
 
     def infer(self, x: TensorType, axis: TensorType) -> TensorType:
         fits = x.rank > 0 and axis.elements == 1 and axis.dtype in INTEGERS

@@ -30,6 +30,7 @@ class Softmax(Op):
     onnx = ("Softmax", "LogSoftmax")
     dtypes = FLOATS
     layout_rule = "same"
+    in_order = False
 
     def infer(self, x: TensorType) -> TensorType:
         expect(x.rank > 0 and 0 <= self.axis < x.rank, "E0303", f"softmax along axis {self.axis} of {x}")

@@ -33,6 +33,7 @@ class Standardize(Op):
     statistics: bool = False
     dtypes = FLOATS
     layout_rule = "same"
+    in_order = False
 
     def infer(self, x: TensorType, *params: TensorType | None) -> TensorType | tuple[TensorType, ...]:
         expect(all(0 <= a < x.rank for a in self.axes), "E0303", f"normalisation along axes {self.axes} of {x}")
