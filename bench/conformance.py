@@ -83,14 +83,13 @@ def main() -> int:
     print(table(cases, outcomes))
     for engine, results in outcomes.items():
         passed = [o for o in results if o.passed]
-        idle = [o.name for o in passed if not set(o.kernels) - {"Copy"}]
+        bound = sum(o.inputs == 0 for o in passed)
+        moved = sum(o.inputs > 0 and not set(o.kernels) - {"Copy"} for o in passed)
         failed = [o.name for o in results if not o.passed]
         more = sum(o.passed for o in run(failed, engine, given.seconds, given.workers, PEERS_ATOL)) if failed else 0
-        print(
-            f"\n{engine}: {len(passed)} of {len(results)} cases pass at the tests' tolerance (rtol 1e-3, atol 1e-7), ",
-            end="",
-        )
-        print(f"{len(passed) + more} at the peers' (atol 1e-5); {len(idle)} of them without a computing kernel")
+        print(f"\n{engine}: {len(passed)} of {len(results)} cases pass at the tests' tolerance (rtol 1e-3, atol 1e-7),")
+        print(f"  {len(passed) + more} at the peers' (atol 1e-5)")
+        print(f"  {bound} have no operand at run time and execute no kernel; {moved} only move data to the output")
         for o in results:
             if not o.passed:
                 print(f"  {o.name}: {o.reason}")

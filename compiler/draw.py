@@ -165,6 +165,8 @@ def _source_node(
 
 
 def _attribute(a: AttributeProto) -> str:
+    if a.ref_attr_name:
+        return "of the function that the node is in"
     match a.type:
         case AttributeProto.TENSOR:
             return _tensor(a.t)

@@ -73,6 +73,7 @@ class Draft:
         """An output must be a tensor of its own: what is a constant, an input or another output is copied."""
         if value.name not in self.constants and value not in inputs and value not in taken:
             return value
+        check_size(value.shape, value.name)
         copy = Value(name or self.fresh("copy:"), TensorType.of(value.type.dtype, value.shape))
         self.nodes.append(Node(Copy(), (value,), (copy,), copy.name, (), ("",)))
         return copy

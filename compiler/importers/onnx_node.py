@@ -60,6 +60,8 @@ class NodeReader:
         attribute = self._attributes.get(name)
         if attribute is None:
             return default
+        if attribute.ref_attr_name:
+            raise ModelError("E0104", f"attribute {name} refers to one of a function, but the node is in none")
         value = onnx.helper.get_attribute_value(attribute)
         if isinstance(value, TensorProto):
             return tensor_array(value)

@@ -18,7 +18,7 @@ from compiler.importers.onnx_node import NodeReader, qualified
 from compiler.ops.base import onnx_readers
 
 NEWEST = {"": onnx.defs.onnx_opset_version()}  # what the standard's definitions are written in when nothing says so
-MAX_DEPTH = 32  # functions and sub-graphs inside each other
+MAX_DEPTH = 16  # functions and sub-graphs inside each other
 
 
 @dataclass(frozen=True)

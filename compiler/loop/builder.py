@@ -47,8 +47,8 @@ class Storage:
 class View:
     """A tensor in a buffer: element (i, j, ...) is `buffer[base + i*strides[0] + j*strides[1] + ...]`.
 
-    A view without a buffer is one value repeated (a symbolic fill, or a scalar that was computed). `type` is what kernels compute with; where
-    elements lie in memory in another form, `storage` converts.
+    A view without a buffer is one value repeated: a symbolic fill, or a scalar that was computed. `type` is what
+    kernels compute with; where elements lie in memory in another form, `storage` converts.
     """
 
     type: Type

@@ -13,7 +13,7 @@ from compiler.graph.types import FLOATS, INTEGERS, Array
 from compiler.loop import math
 from compiler.loop.nodes import F32, Cast, Expr, Unary, maximum, minimum, select
 from compiler.ops.arithmetic import Max, Min
-from compiler.ops.base import Reader
+from compiler.ops.base import Reader, expect
 from compiler.ops.cast import converted
 from compiler.ops.elementwise import Elementwise
 from compiler.ops.shaping import Reshape
@@ -108,6 +108,9 @@ class Clip(Elementwise):
         cls.check(r)
         if r.opset < 11:
             return r.add(cls(_f32(r.attr("min", -np.inf)), _f32(r.attr("max", np.inf))), r.inputs[0])
+        for i in (1, 2):
+            if r.has(i):
+                expect(r.type(i).elements == 1, "E0301", f"a bound of Clip is {r.type(i)}")
         known = all(r.known(i) is not None for i in (1, 2) if r.has(i))
         if known and r.type().dtype == "float32":
             low, high = (r.constant(i).item() if r.has(i) else v for i, v in ((1, -np.inf), (2, np.inf)))

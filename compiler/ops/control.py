@@ -32,7 +32,7 @@ NOTHING = Graph("nothing", (), (), ())
 
 @dataclass(frozen=True)
 class If(Op):
-    """The outputs of one of two bodies. Operands: the condition, then what the bodies read, `first` of them the first."""
+    """The outputs of one of two bodies. Operands: the condition, what the first body reads, what the second reads."""
 
     then: Graph = field(default=NOTHING)
     otherwise: Graph = field(default=NOTHING)
@@ -133,7 +133,7 @@ class Repeat(Op):
             state, slices = results[: self.states], results[self.states :]
             for one, kept in zip(slices, collected, strict=True):
                 kept.append(one)
-        shapes = [v for v in self.body.outputs[self.conditional + self.states :]]
+        shapes = self.body.outputs[self.conditional + self.states :]
         stacked = [
             np.stack(c) if c else np.zeros((0, *v.shape), v.type.dtype) for c, v in zip(collected, shapes, strict=True)
         ]
@@ -261,7 +261,7 @@ def _unrolled(r: Reader, proto: Any, state: list[Value], trips: int) -> tuple[Va
     rounds: list[list[Value]] = []
     count = len(state)
     for i in range(trips):
-        ended, *results = r.inline(proto, [r.const(np.asarray(i, np.int64), "round"), true, *state])
+        _, *results = r.inline(proto, [r.const(np.asarray(i, np.int64), "round"), true, *state])
         state, slices = list(results[:count]), list(results[count:])
         rounds.append(slices)
     if not rounds:

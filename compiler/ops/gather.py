@@ -49,6 +49,10 @@ class Gather(Op):
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
         x = r.type()
         axis, known = normal_axis(int(r.attr("axis", 0)), x.rank), r.known(1)
+        if known is not None and known.size:
+            n = x.shape[axis]
+            inside = -n <= int(known.min()) and int(known.max()) < n
+            expect(inside, "E0303", f"Gather along axis {axis} of {x}: an index is outside")
         if known is not None and known.size == 1 and x.shape[axis]:  # one row: no table is needed
             start = tuple(int(safe_indices(known, n).item()) if a == axis else 0 for a, n in enumerate(x.shape))
             shape = tuple(1 if a == axis else n for a, n in enumerate(x.shape))

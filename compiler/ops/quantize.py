@@ -56,8 +56,8 @@ class Quantize(Elementwise):
         if self.to in FLOATS:
             return Convert(self.to, self.saturate).reference(scaled + zero.astype(np.float32))
         low, high = limits(self.to)
-        whole = np.nan_to_num(np.clip(np.rint(scaled), -70000, 70000)).astype(np.int64)
-        return np.clip(whole + zero.astype(np.int64), low, high).astype(np.dtype(self.to))
+        whole = np.nan_to_num(np.clip(np.rint(scaled), -70000, 70000), nan=-70000).astype(np.int64)
+        return np.asarray(np.clip(whole + zero.astype(np.int64), low, high)).astype(np.dtype(self.to))
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:

@@ -218,6 +218,7 @@ def _long() -> ModelProto:
 @case("deep-subgraphs")
 def _subgraphs() -> ModelProto:
     condition = numpy_helper.from_array(np.array(True), "c")
+    """Deeper than any model is written; what is less deep is read."""
     body = helper.make_graph([node("Relu", ("x",), ("b",))], "b", [], [value("b")])
     for level in range(20):
         inner = node("If", ("c",), (f"o{level}",), then_branch=body)

@@ -24,12 +24,14 @@ CASES = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "onnx_c
 
 @dataclass(frozen=True)
 class Outcome:
-    """One case: `reason` is "" when it passed; `kernels` are the operators that ran on the device."""
+    """One case: `reason` is "" when it passed; `kernels` are the operators that ran on the device, `inputs` how many
+    operands reached them at run time."""
 
     name: str
     reason: str
     kernels: tuple[str, ...]
     seconds: float
+    inputs: int = 0
     trace: str = ""
 
     @property
@@ -126,12 +128,13 @@ def one(test: unittest.TestCase, name: str) -> Outcome:
     test.run(result)
     seconds = time.monotonic() - started
     kernels = tuple(k for compiled in COMPILED for k in compiled.kernels)
+    inputs = sum(len(compiled.program.inputs) for compiled in COMPILED)
     problems = [*result.failures, *result.errors]
-    if not problems and result.skipped:
-        return Outcome(name, f"skipped: {result.skipped[0][1]}", kernels, seconds)
-    return Outcome(
-        name, _reason(problems[0][1]) if problems else "", kernels, seconds, problems[0][1] if problems else ""
-    )
+    trace = problems[0][1] if problems else ""
+    reason = _reason(trace) if trace else ""
+    if result.skipped and not problems:
+        reason = f"skipped: {result.skipped[0][1]}"
+    return Outcome(name, reason, kernels, seconds, inputs, trace)
 
 
 def _reason(text: str) -> str:
