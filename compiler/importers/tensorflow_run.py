@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import InterpSegment
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
@@ -47,6 +50,21 @@ def require() -> Path:
     return found
 
 
+def command(interpreter: Path) -> list[str]:
+    """How the interpreter is started: by the system's program loader, where it has one.
+
+    TensorFlow asks the system for the path of its program, and when that has "python" in it reads its own command line
+    in /proc, which a confined job may not, and aborts. The program is the loader then, whose path has not.
+    """
+    try:
+        with interpreter.open("rb") as file:
+            parts = ELFFile(file).iter_segments("PT_INTERP")
+            loaders = [str(part.get_interp_name()) for part in parts if isinstance(part, InterpSegment)]
+    except (OSError, ELFError):  # a script, or a program of another system
+        loaders = []
+    return [*loaders, str(interpreter)]
+
+
 def to_onnx(
     kind: str, path: Path, folder: Path, shapes: Mapping[str, Sequence[int]], outputs: Sequence[str], signature: str
 ) -> ModelProto:
@@ -59,7 +77,7 @@ def to_onnx(
     with said.open("wb") as log:
         try:
             done = subprocess.run(
-                [str(interpreter), "-I", str(_CHILD), str(request), str(out)],
+                [*command(interpreter), "-I", str(_CHILD), str(request), str(out)],
                 cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 timeout=_SECONDS, check=False, preexec_fn=_limits,
             )  # fmt: skip

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,10 @@ from compiler.jit import Jitted
 from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
+from compiler.sandbox import landlock
 from compiler.source import load
 from tests.support import tensorflow_models
+from tests.support.needs import ROOT
 
 pytestmark = pytest.mark.needs_tensorflow
 NETWORKS = ("mlp", "lenet", "ds_cnn", "resnet8", "mobilenet_v1", "lstm", "gru", "transformer")
@@ -68,6 +74,38 @@ def test_saved_models_and_frozen_graphs(name: str, models: Path) -> None:
     arrays = np.load(models / f"{path.stem}.npz")
     assert seen.inputs[0].shape[1:] == list(arrays["x"].shape[1:])
     assert_predicts(path, arrays)
+
+
+CONFINED = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from compiler.options import CompileOptions
+from compiler.sandbox.confine import confine
+from compiler.sandbox.limits import Limits
+from compiler.source import load
+
+folder = Path(sys.argv[1])
+confine("L2", Limits(300, 8 << 30, 2 << 30), folder)
+with suppress(PermissionError):
+    sys.exit(Path("/proc/self/cmdline").read_text())
+print(*(node.op for node in load(folder / "mlp.zip", CompileOptions()).graph.nodes), sep=chr(10))
+"""
+
+
+@pytest.mark.skipif(landlock.version() < landlock.OLDEST, reason="needs Landlock 2 or newer in the kernel")
+def test_a_saved_model_in_a_confined_job(models: Path, tmp_path: Path) -> None:
+    """TensorFlow looks for its program in /proc, which a confined process may not read."""
+    job = tmp_path / "job"
+    (job / "tmp").mkdir(parents=True)
+    shutil.copy(models / "mlp.zip", job)
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED, str(job)],
+        cwd=ROOT, env=os.environ | {"TMPDIR": str(job / "tmp")}, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [str(node.op) for node in load(models / "mlp.zip", CompileOptions()).graph.nodes]
 
 
 def test_a_batch_that_was_asked_for(models: Path) -> None:
