@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from compiler.loop import math as loop_math
+from compiler.loop import rounding
 from compiler.loop.nodes import (
     F32,
     F64,
@@ -36,7 +37,6 @@ from compiler.loop.nodes import (
     For,
     Function,
     If,
-    Invoke,
     Let,
     Load,
     Select,
@@ -144,7 +144,8 @@ def expr(draw: Draw, scope: Scope, kind: Type, depth: int) -> Expr:
         case "splat":
             return Splat(some(kind.scalar), kind)
         case "invoke":
-            return Invoke(draw(st.sampled_from([loop_math.exp_function(), loop_math.floor_function()])), (some(),))
+            called: Expr = draw(st.sampled_from([loop_math.exp, rounding.floor]))(some())
+            return called
     return Const(draw(constants(kind)), kind)
 
 
