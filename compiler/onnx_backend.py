@@ -93,7 +93,8 @@ class OnnxBackendRep(BackendRep):
         if self.compiled is None or any(not _same(arrays[n], a) for n, a in self.bound.items()):
             self.compiled = self._compile(arrays)
         outputs = self.compiled.run({n: a for n, a in arrays.items() if n not in self.bound})
-        return tuple(namedtupledict("Outputs", [v.name for v in self.model.graph.output])(*outputs))
+        names = [slot.name for slot in self.compiled.program.outputs]
+        return tuple(namedtupledict("Outputs", names)(*outputs))
 
     def _compile(self, arrays: Mapping[str, Array]) -> Compiled:
         """Bind the inputs that operators ask for, one layer of dependence after another, then compile."""

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 ALL = frozenset(DTYPES)
 
 
+class Predicate(Elementwise):
+    """The result is bool, which cannot lie over wider operands."""
+
+    def in_place(self) -> tuple[int, ...]:
+        return ()
+
+
 @dataclass(frozen=True)
-class Comparison(Elementwise):
-    """Two operands of one type; the result is bool, false where a NaN takes part."""
+class Comparison(Predicate):
+    """Two operands of one type; false where a NaN takes part."""
 
     arity = 2
     dtypes = ALL
@@ -71,7 +78,7 @@ class GreaterOrEqual(Comparison):
 
 
 @dataclass(frozen=True)
-class IsNaN(Elementwise):
+class IsNaN(Predicate):
     onnx = ("IsNaN",)
 
     def result(self, *dtypes: str) -> str:
@@ -85,7 +92,7 @@ class IsNaN(Elementwise):
 
 
 @dataclass(frozen=True)
-class IsInf(Elementwise):
+class IsInf(Predicate):
     """Is it infinite, of a sign that is asked for?"""
 
     negative: bool = True

@@ -156,7 +156,8 @@ def pool(draw: Draw, op: str) -> OneNode:
 
 @st.composite
 def global_pool(draw: Draw, op: str) -> OneNode:
-    return OneNode(*one_node(op, draw(opsets(op)), [draw(arrays(draw(shapes(3, 4, zero=False))))]))
+    opset = 13 if op == "GlobalLpPool" else draw(opsets(op))  # ONNX Runtime has the old spelling only
+    return OneNode(*one_node(op, opset, [draw(arrays(draw(shapes(3, 4, zero=False))))]))
 
 
 @st.composite
@@ -359,6 +360,7 @@ SPECIAL: dict[str, Callable[[], st.SearchStrategy[OneNode]]] = {
     "AveragePool": lambda: pool("AveragePool"),
     "GlobalMaxPool": lambda: global_pool("GlobalMaxPool"),
     "GlobalAveragePool": lambda: global_pool("GlobalAveragePool"),
+    "GlobalLpPool": lambda: global_pool("GlobalLpPool"),
     "Gemm": gemm,
     "MatMul": matmul,
     "Softmax": lambda: softmax("Softmax"),
