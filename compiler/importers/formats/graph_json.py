@@ -17,10 +17,7 @@ from compiler.options import CompileOptions
 class GraphFile(Format):
     kind = "graph"
     title = "a graph file of DeepMetal (*.graph.json with its weights)"
-    extensions = (
-        ".graph.json",
-        ".zip",
-    )
+    extensions = (".graph.json", ".zip")
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         graph = open_graph(path, where).graph

@@ -18,6 +18,7 @@ from compiler.options import CompileOptions
 class Keras(Format):
     kind = "keras"
     title = "a Keras model (.keras)"
+    extensions = (".keras",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         found = _converted(path, options, where)
@@ -66,6 +67,7 @@ class Keras(Format):
 class KerasHdf5(Keras):
     kind = "hdf5"
     title = "a Keras model (.h5)"
+    extensions = (".h5", ".hdf5")
 
 
 def _converted(path: Path, options: CompileOptions, where: str) -> Converted:

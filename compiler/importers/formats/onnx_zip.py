@@ -18,6 +18,7 @@ from compiler.options import CompileOptions
 class OnnxZip(Format):
     kind = "onnx-zip"
     title = "a zip with one ONNX model and its external data"
+    extensions = (".zip",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         return Loaded(onnx=unpacked(path, where), shapes=dict(options.shape))

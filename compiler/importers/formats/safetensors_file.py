@@ -13,6 +13,7 @@ from compiler.options import CompileOptions
 class SafetensorsFile(Format):
     kind = "safetensors"
     title = "weights as safetensors"
+    extensions = (".safetensors",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         from compiler.importers.state_dict import load_state

@@ -24,6 +24,7 @@ _LATER = "the model becomes a graph only once TensorFlow has converted it, which
 class SavedModel(Format):
     kind = "savedmodel"
     title = "a TensorFlow SavedModel (zipped)"
+    extensions = (".zip",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         contents = self._contents(path, where)
@@ -61,6 +62,7 @@ class SavedModel(Format):
 class FrozenGraph(Format):
     kind = "graphdef"
     title = "a frozen TensorFlow graph (.pb)"
+    extensions = (".pb",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         contents = frozen_graph(path.read_bytes(), where)

@@ -27,10 +27,7 @@ SLOW = "a layer of the model is known to the planner only once PyTorch has expor
 class TorchModule(Format):
     kind = "torch"
     title = "a PyTorch model of stock layers saved whole with torch.save(model, file), or a state dict"
-    extensions = (
-        ".pth",
-        ".pt",
-    )
+    extensions = (".pth", ".pt")
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         from compiler.importers.torch import load_opened, open_pickle, opened_model  # imports torch: slow
