@@ -97,7 +97,7 @@ def assemble(
         validation=checked.validation if checked else None,
         boards=fits(target.name, flash, ram, timing.run if timing else None),
         sections=sections(program, built),
-        notes=[*_notes(options, target, built, measured, timing), *_about_options(options, program)],
+        notes=[*_notes(options, target, built, measured, timing), *_about_options(options, program), *source.notes],
     )
 
 

@@ -86,6 +86,7 @@ class Inspection(BaseModel):
         None, description="null when the model cannot be compiled, or not planned quickly"
     )
     no_estimate: str = Field("", description="why there is no estimate")
+    notes: list[str] = Field(default_factory=list, description="what people should know about how the file was read")
     support: list[Support] = Field(
         default_factory=list, description="for each kind of processor that was asked for; empty where no estimate is"
     )

@@ -33,6 +33,7 @@ class Source:
     graph: Graph
     onnx: onnx.ModelProto | None  # None: the file held a graph of our own
     original: Original | None = None
+    notes: tuple[str, ...] = ()  # what people should know about how the file was read
 
     def reference(self) -> SourceModel:
         outputs = tuple(v.name for v in self.graph.outputs)
@@ -57,7 +58,7 @@ def load(path: Path, options: CompileOptions, display_name: str | None = None) -
         except ModelError as error:
             error.where = f"{label}: {error.where}" if error.where else label
             raise
-    return Source(name, kind, file_sha256(path), graph, model, original)
+    return Source(name, kind, file_sha256(path), graph, model, original, loaded.notes)
 
 
 def _by_source(path: Path, kind: str, options: CompileOptions, label: str) -> Loaded:

@@ -104,6 +104,10 @@ def text(found: Inspection) -> Iterator[str]:
     yield table(("", "name", "type", "shape"), tensors)
     yield ""
     yield from _operators(found)
+    if found.notes:
+        yield ""
+    for note in found.notes:
+        yield f"note: {plain(note, 300)}"
     if found.unsupported:
         yield ""
         yield f"{len(found.unsupported)} {'node' if len(found.unsupported) == 1 else 'nodes'} cannot be compiled:"

@@ -74,7 +74,7 @@ def _note_states(c: Call, places: tuple[int, ...]) -> None:
         first = c.tensor(place).data
         if np.any(first) if first is not None else not c.tensor(place).variable:
             raise c.unsupported("a recurrent layer whose first state is not zero is not supported")
-    c.scope.notes.append(f"{c.op.kind} starts from zero states at every inference")
+    c.scope.notes.append(f"{c.op.kind} starts from zero states at every inference.")
 
 
 def _clipped(c: Call, times: str, weights: list[Array], bias: Array, units: int, batch: int, clip: float) -> str:

@@ -148,7 +148,7 @@ def _decoded(scope: Scope, tensor: Tensor) -> Array | None:
     if tensor.quantization is not None and tensor.dtype in _INTEGER_DATA:
         if tensor.dtype == "int32" or not _is_hybrid(scope.graph):
             return None
-        scope.notes.append("weights stored as integers are used as the floats that they stand for")
+        scope.notes.append("Weights stored as integers are used as the floats that they stand for.")
         return dequantized(tensor.data, tensor.quantization)
     if tensor.dtype == "float16":
         return tensor.data.astype(np.float32)

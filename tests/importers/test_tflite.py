@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from compiler.commands.inspect import text
 from compiler.errors import ModelError
 from compiler.graph.run import run as run_graph
 from compiler.importers.tflite_convert import convert
@@ -18,6 +19,7 @@ from compiler.importers.tflite_node import CONVERTERS
 from compiler.inspect import inspect_model
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
+from compiler.pipeline import compile_model
 from compiler.source import load
 from tests.support.tflite_cases import CASES
 from tests.support.tflite_files import Case, Given, interpreted
@@ -99,6 +101,19 @@ def test_weights_alone_as_integers(shared: Path) -> None:
     hybrid, floats = (shared / "models" / f"{name}.tflite" for name in ("kws_hybrid_upstream", "kws_float"))
     assert_same(in_ours(hybrid, [x]), in_ours(floats, [x]), 1e-6)
     assert convert(read(hybrid), "model").notes
+
+
+@pytest.mark.needs_gcc_arm
+def test_what_the_conversion_notes_is_shown(tmp_path: Path) -> None:
+    """By an inspection, to people, and in the report."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(CASES["lstm"].complete())
+    note = "UNIDIRECTIONAL_SEQUENCE_LSTM starts from zero states at every inference."
+    options = CompileOptions(target="cortex-m4", run=False)
+    seen = inspect_model(path, options, graphs=False)
+    assert seen.notes == [note]
+    assert f"note: {note}" in list(text(seen))
+    assert note in compile_model(path, options, tmp_path / "out").report.notes
 
 
 @pytest.mark.parametrize("name", ["kws_int8", "ic_int8", "vww_int8", "ad_int8"])

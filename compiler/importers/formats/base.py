@@ -42,6 +42,7 @@ class Loaded:
     graph: Graph | None = None
     shapes: Shapes = field(default_factory=dict)  # of inputs that the ONNX form leaves open
     original: Original | None = None
+    notes: tuple[str, ...] = ()  # what people should know about how the file was read, in sentences of ours
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.graph.graph import Value
@@ -24,7 +25,7 @@ class OnnxFile(Format):
         return look(path, self.kind, analyse(read(path), options.shape, where), where)
 
 
-def look(path: Path, kind: str, found: Imported, where: str) -> Look:
+def look(path: Path, kind: str, found: Imported, where: str, notes: Sequence[str] = ()) -> Look:
     """What the ONNX importer found, for every format that goes through it."""
     bad = {u.op for u in found.unsupported}
     graph = found.graph
@@ -43,6 +44,7 @@ def look(path: Path, kind: str, found: Imported, where: str) -> Look:
         compilable=graph is not None,
         estimate=None,
         no_estimate="" if graph else CANNOT,
+        notes=list(notes),
     )
     return Look(inspection, graph, "" if graph else CANNOT, found.model)
 

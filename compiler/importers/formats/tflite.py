@@ -26,7 +26,7 @@ class Tflite(Format):
             error = unsupported_error(converted.unsupported)
             error.where = f"{where}: {error.where}" if error.where else where
             raise error
-        return Loaded(onnx=converted.model, shapes=dict(options.shape))
+        return Loaded(onnx=converted.model, shapes=dict(options.shape), notes=converted.notes)
 
     def inspect(self, path: Path, options: CompileOptions, where: str) -> Look:
         found = _converted(path, where)
@@ -47,9 +47,10 @@ class Tflite(Format):
                 compilable=False,
                 estimate=None,
                 no_estimate=CANNOT,
+                notes=list(found.notes),
             )
             return Look(inspection, None, CANNOT)
-        return look(path, self.kind, analyse(found.model, options.shape, where), where)
+        return look(path, self.kind, analyse(found.model, options.shape, where), where, found.notes)
 
 
 def _converted(path: Path, where: str) -> Converted:

@@ -994,6 +994,11 @@ export interface components {
              */
             no_estimate: string;
             /**
+             * Notes
+             * @description what people should know about how the file was read
+             */
+            notes: string[];
+            /**
              * Support
              * @description for each kind of processor that was asked for; empty where no estimate is
              */

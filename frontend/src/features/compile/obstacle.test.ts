@@ -18,6 +18,7 @@ const fine: Inspection = {
   compilable: true,
   estimate: null,
   no_estimate: "",
+  notes: [],
   support: [],
   architecture: null,
   graphs: null,

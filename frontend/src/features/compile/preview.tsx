@@ -42,6 +42,13 @@ export function Preview({ inspection }: { inspection: Inspection }) {
           </Fact>
         </dl>
         {inspection.inputs.length + inspection.outputs.length > 0 && <Tensors inspection={inspection} />}
+        {inspection.notes.length > 0 && (
+          <ul className={classes.notes}>
+            {inspection.notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        )}
       </section>
       <section className="panel" aria-labelledby="operators">
         <div className="panel-head">
