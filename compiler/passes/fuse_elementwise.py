@@ -103,10 +103,11 @@ def fuse_tail(g: Graph, node: Node) -> Swap | Skip:
         elif {v.type.dtype for v in (*node.present, node.output)} != {"float32"}:
             reason = "not everything is float32"
         else:
-            candidates.append((order[id(producer)], place, producer))
+            candidates.append((-producer.macs, order[id(producer)], place, producer))
     if not candidates:
         return Skip(reason)
-    _, place, producer = max(candidates, key=lambda c: c[0])  # the latest one: the others' results are there by then
+    # the cheaper one, whatever the order in the file, then the later one; the fused node stands where both are known
+    *_, place, producer = max(candidates, key=lambda c: c[:2])
     assert isinstance(producer.op, (Conv, Dense, Pool))
     own = as_map(node.op)
     before, more = producer.op.tail, producer.inputs[_fixed(producer) :]
