@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onnx import TensorProto
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from compiler.operator_table import CONFORMANCE
@@ -57,12 +59,42 @@ def table(cases: Mapping[str, Mapping[str, Any]], outcomes: Mapping[str, Sequenc
 
 
 def record(cases: Mapping[str, Mapping[str, Any]], outcomes: Sequence[Outcome]) -> None:
-    """Cases and passed cases of each operator, also those where it is one of several, into the package."""
+    """Cases and passed cases of each operator, also those where it is one of several, into the package.
+
+    And the same for each type of the operator's first operand, where the case says it.
+    """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    typed: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    known = first_types()
     for o in outcomes:
+        one = {"cases": 1, "passed": int(o.passed)}
         for op in set(cases[o.name]["ops"]):
-            counts[op].update({"cases": 1, "passed": int(o.passed)})
-    CONFORMANCE.write_text(json.dumps({op: dict(counts[op]) for op in sorted(counts)}, indent=1) + "\n", "utf-8")
+            counts[op].update(one)
+        for op, dtype in known.get(o.name, ()):
+            typed[op][dtype].update(one)
+    table = {
+        op: dict(counts[op]) | {"dtypes": {d: dict(n) for d, n in sorted(typed[op].items())}} for op in sorted(counts)
+    }
+    CONFORMANCE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+def first_types() -> Mapping[str, set[tuple[str, str]]]:
+    """Of each node test: its operators, with the type of the first operand that is an input of the model."""
+    from onnx import helper
+    from onnx.backend.test.loader import load_model_tests
+
+    from compiler.importers.onnx_node import qualified
+
+    found: dict[str, set[tuple[str, str]]] = {}
+    for case in load_model_tests(kind="node"):
+        given = {v.name: v.type.tensor_type.elem_type for v in case.model.graph.input if v.type.HasField("tensor_type")}
+        pairs = [(qualified(n), given.get(n.input[0])) for n in case.model.graph.node if n.input]
+        found[case.name] = {
+            (op, str(helper.tensor_dtype_to_np_dtype(kind)))
+            for op, kind in pairs
+            if kind and kind != TensorProto.STRING
+        }
+    return found
 
 
 def main() -> int:
