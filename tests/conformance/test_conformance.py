@@ -134,7 +134,8 @@ def test_a_second_run_with_other_data(op: str) -> None:
     rep = OnnxBackend.prepare(model)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     got = [rep.run(list(inputs.values()))[0] for inputs in (first, second, first)]
-    want = [session.run(None, inputs)[0] for inputs in (first, second, first)]
+    arrays = [{name: np.asarray(a) for name, a in inputs.items()} for inputs in (first, second, first)]
+    want = [session.run(None, inputs)[0] for inputs in arrays]
     for y, expected in zip(got, want, strict=True):
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
     assert got[0].shape != got[1].shape or not np.array_equal(got[0], got[1])
