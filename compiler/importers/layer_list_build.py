@@ -9,7 +9,7 @@ from compiler.importers.layer_list_plan import Plan, plan
 from compiler.importers.layer_list_steps import Step
 from compiler.importers.state_dict import State
 from compiler.importers.torch import TorchModel
-from compiler.importers.torch_build import build, import_torch
+from compiler.importers.torch_build import build, import_torch, paths
 from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_export import Input, flattened, quick_imports, to_onnx
 from compiler.layer_list import Architecture
@@ -23,40 +23,45 @@ def load_listed(state: State, architecture: Architecture, shapes: Mapping[str, S
     )
     outputs = tuple(name for name, _ in planned.outputs)
     with quick_imports():
-        module = wired(planned, state)
-        exported = to_onnx(module, inputs, outputs, state.where)
+        module, names = wired(planned, state)
+        exported = to_onnx(module, inputs, outputs, state.where, paths=names)
     parameters = sum(tensor.elements for tensor in planned.tensors)
     text = "\n".join(f"({item.name}): {item.layer.title()}" for item in planned.placed)
     return TorchModel(exported, module, text, parameters, inputs, outputs)
 
 
-def wired(planned: Plan, state: State) -> Any:
-    """The module, in evaluation mode. Its layers lie where the names of their tensors say."""
+def wired(planned: Plan, state: State) -> tuple[Any, dict[str, str]]:
+    """The module, in evaluation mode, and what the list calls what lies where in it."""
     torch = import_torch()
-    places: list[str] = []
-    made = _wiring(torch, planned, places)
-    for item in planned.placed:
+    made = _wiring(torch, planned)
+    names: dict[str, str] = {}
+    for number, item in enumerate(planned.placed):
         kind = item.layer.kind
         if not isinstance(kind, Step):
-            places.append(_put(torch, made, item.name, build(item.layer, state.store, state.where)))
+            made.add_module(_place(number), build(item.layer, state.store, state.where))
+            names |= paths(item.layer, _place(number), item.name)
         elif kind.name == "Parameter":
             value = torch.from_numpy(state.store.array(item.layer.parameters["value"]))
             holder = torch.nn.ParameterList([torch.nn.Parameter(value, requires_grad=False)])
-            places.append(_put(torch, made, item.name, holder))
-        else:
-            places.append("")
-    return made.eval()
+            made.add_module(_place(number), holder)
+            names[_place(number)] = item.name
+    return made.eval(), names
 
 
-def _wiring(torch: Any, planned: Plan, places: list[str]) -> Any:
+def _place(number: int) -> str:
+    """Where a layer lies: no name of the file, for PyTorch writes Python text around it and runs that."""
+    return f"layer_{number}"
+
+
+def _wiring(torch: Any, planned: Plan) -> Any:
     class Wired(torch.nn.Module):  # type: ignore[misc]
         """Runs the layers in their order; each reads what the plan says."""
 
         def forward(self, *given: Any) -> Any:
             found: list[list[Any]] = []
-            for item, place in zip(planned.placed, places, strict=True):
+            for number, item in enumerate(planned.placed):
                 xs = [given[-1 - p] if p < 0 else found[p][i] for p, i in item.reads]
-                found.append(flattened(_run(torch, item.layer.kind, item.layer.options, self, place, xs)))
+                found.append(flattened(_run(torch, item.layer.kind, item.layer.options, self, _place(number), xs)))
             results = tuple(given[-1 - p] if p < 0 else found[p][i] for _, (p, i) in planned.outputs)
             return results[0] if len(results) == 1 else results
 
@@ -70,19 +75,3 @@ def _run(torch: Any, kind: Any, options: Mapping[str, Any], made: Any, place: st
             xs = [xs[0], (states[0], states[1])]
         return made.get_submodule(place)(*xs)
     return made.get_submodule(place)[0] if kind.name == "Parameter" else kind.run(torch, options, *xs)
-
-
-def _put(torch: Any, made: Any, name: str, module: Any) -> str:
-    """Where the module lies now: under its own dotted name, or a plain one where another layer is in the way."""
-    *folders, last = name.split(".")
-    holder = made
-    for folder in folders:
-        if not hasattr(holder, folder):
-            holder.add_module(folder, torch.nn.Module())
-        holder = getattr(holder, folder)
-    if not hasattr(holder, last) and "" not in (*folders, last) and type(holder) in (type(made), torch.nn.Module):
-        holder.add_module(last, module)
-        return name
-    plain = f"layer_{len(list(made.named_modules()))}_{name.replace('.', '_')}"
-    made.add_module(plain, module)
-    return plain

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from compiler.importers.layer_list_layer import arguments, joined, make_layer
+from compiler.importers.layer_list_layer import arguments, make_layer
 from compiler.importers.layer_list_sizes import own_names, told_by_tensors
-from compiler.importers.torch_blueprint import Layer, Stored
+from compiler.importers.torch_blueprint import Layer, Stored, joined
 from compiler.importers.torch_checks import Unfit
 from compiler.importers.torch_kind import Kind
 from compiler.importers.torch_layers import KINDS

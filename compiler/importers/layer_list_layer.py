@@ -14,11 +14,6 @@ from compiler.importers.torch_kind import Kind
 from compiler.importers.torch_pickle import Global, shown
 
 
-def joined(path: str, name: str) -> str:
-    """The name of something inside; a model that is one layer has no name before its tensors'."""
-    return f"{path}.{name}" if path else name
-
-
 def make_layer(
     kind: Kind, name: str, inside: Mapping[str, Stored], args: Mapping[str, Any], given: Sequence[Shape] = ()
 ) -> Layer:

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 from compiler.errors import ModelError
 from compiler.importers.layer_list_compose import compose
-from compiler.importers.layer_list_layer import joined, make_layer
+from compiler.importers.layer_list_layer import make_layer
 from compiler.importers.layer_list_steps import STEPS, Step
 from compiler.importers.state_dict import State
-from compiler.importers.torch_blueprint import Layer, Stored
+from compiler.importers.torch_blueprint import Layer, Stored, joined
 from compiler.importers.torch_checks import Shape, Unfit
 from compiler.importers.torch_input import INPUT, OUTPUT, Shapes, written
 from compiler.importers.torch_kind import Kind

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from compiler.errors import ModelError
 from compiler.importers.archive import Archive, open_archive
 from compiler.importers.torch_blueprint import Layer, Stored, blueprint, steps
-from compiler.importers.torch_build import Tensors, build, import_torch
+from compiler.importers.torch_build import Tensors, build, import_torch, paths
 from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_export import Input, flattened, quick_imports, to_onnx
 from compiler.importers.torch_input import (
@@ -106,7 +106,7 @@ def load_opened(opened: Opened, shapes: Mapping[str, Shape] | None = None) -> To
         dtype = "int64" if reads_indices(opened.layers) else "float32"
         inputs = tuple(Input(each, shape, dtype) for each, shape in resolved.items())
         outputs = output_names(opened.layers)
-        exported = to_onnx(module, inputs, outputs, opened.where, arguments)
+        exported = to_onnx(module, inputs, outputs, opened.where, arguments, paths(opened.root))
     parameters = _parameters(opened.layers)
     return TorchModel(exported, module, opened.root.text(), parameters, inputs, outputs, arguments)
 

@@ -74,6 +74,11 @@ class Layer:
         return "\n".join([f"{self.title()}(", *lines, f"{indent})"])
 
 
+def joined(path: str, name: str) -> str:
+    """The name of something inside; a model that is one layer has no name before its tensors'."""
+    return f"{path}.{name}" if path else name
+
+
 def blueprint(found: Unpickled, where: str) -> Layer:
     """The plan of the module that was pickled.
 
@@ -191,7 +196,7 @@ class _Reader:
             self._refuse("E0129", path, f"a {kind.name} contains other modules: {shown(odd)}", remedy)
         children = []
         for name, child in modules.items():
-            inner = f"{path}.{name}" if path else name
+            inner = joined(path, name)
             if child is None and kind is not None:
                 continue  # an inner module that the layer does without
             if not name or "." in name or len(name) > 200 or not name.isprintable():

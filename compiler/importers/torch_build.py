@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from compiler.errors import ModelError, ToolError
 from compiler.importers.archive import Archive
 from compiler.importers.torch_attention import ACTIVATIONS
-from compiler.importers.torch_blueprint import Layer, Stored
+from compiler.importers.torch_blueprint import Layer, Stored, joined
 from compiler.importers.torch_pickle import Global, TensorRef, shown
 
 # How the elements of each storage lie in the file. Numbers that are not float32 become it: exactly from the shorter
@@ -103,7 +103,11 @@ class Store(Protocol):
 
 
 def build(root: Layer, tensors: Store, where: str) -> Any:
-    """The module in evaluation mode, built by torch's own constructors; a module that the file shares is shared."""
+    """The module in evaluation mode, built by torch's own constructors; a module that the file shares is shared.
+
+    Layers in a container are called by their number, for PyTorch writes Python text around names and runs it:
+    `paths` tells the file's names.
+    """
     torch = import_torch()
     made: dict[int, Any] = {}
     arrays: dict[int, Any] = {}
@@ -129,6 +133,19 @@ def build(root: Layer, tensors: Store, where: str) -> Any:
     return module(root).eval()
 
 
+def paths(root: Layer, place: str = "", name: str = "") -> dict[str, str]:
+    """Where each module lies in what `build` made -> its path in the file. The root has its own place and name."""
+    found: dict[str, str] = {}
+    waiting = [(place, name, root)]
+    while waiting:
+        built, named, layer = waiting.pop()
+        found[built] = named
+        for number, (inner, child) in enumerate(layer.children):
+            own = inner if layer.kind is not None else str(number)
+            waiting.append((joined(built, own), joined(named, inner), child))
+    return found
+
+
 def import_torch() -> Any:
     """PyTorch, imported when first needed: it takes more than a second."""
     try:
@@ -144,8 +161,8 @@ def import_torch() -> Any:
 
 def _container(torch: Any, layer: Layer, inner: dict[str, Any]) -> Any:
     fresh = getattr(torch.nn, layer.cls.name)()
-    for name, child in inner.items():
-        fresh.add_module(name, child)
+    for number, child in enumerate(inner.values()):
+        fresh.add_module(str(number), child)
     return fresh
 
 

@@ -13,14 +13,15 @@ import logging
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import onnx
 
 from compiler.errors import ModelError
+from compiler.importers.torch_blueprint import joined
 from compiler.importers.torch_build import import_torch
 from compiler.importers.torch_checks import Shape
 
@@ -39,6 +40,14 @@ class Input:
     dtype: str = "float32"
 
 
+@dataclass(frozen=True)
+class Names:
+    """What people call modules and weights, where the program calls them otherwise: it holds no name of a file."""
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
 def flattened(result: Any) -> list[Any]:
     """The tensors of a result in their order; PyTorch nests them, as an LSTM does its states."""
     return [tensor for part in result for tensor in flattened(part)] if isinstance(result, (tuple, list)) else [result]
@@ -50,10 +59,11 @@ def to_onnx(
     outputs: Sequence[str],
     where: str,
     arguments: Callable[[list[Any], tuple[Input, ...]], tuple[Any, ...]] = lambda values, _: tuple(values),
+    paths: Mapping[str, str] | None = None,
 ) -> onnx.ModelProto:
     """Export an evaluation-mode module. Nodes are named after module paths (`features.3`), nothing is printed.
 
-    `arguments` nests the inputs as the module takes them.
+    `arguments` nests the inputs as the module takes them. `paths`: what people call the modules, by their paths.
     """
     torch = import_torch()
     from compiler.importers.torch_translations import exportable
@@ -61,10 +71,18 @@ def to_onnx(
     values = [torch.zeros(each.shape, dtype=getattr(torch, each.dtype)) for each in inputs]
     with _quiet(), _reported(where), _plain_attention(torch):
         exported = torch.export.export(exportable(torch, module), arguments(values, tuple(inputs)))
-    return program_to_onnx(exported, [each.name for each in inputs], outputs, where)
+    names = Names(paths or {}, {weight: _path_of(weight, paths or {}) for weight in exported.state_dict})
+    return program_to_onnx(exported, [each.name for each in inputs], outputs, where, names)
 
 
-def program_to_onnx(exported: Any, inputs: Sequence[str], outputs: Sequence[str], where: str) -> onnx.ModelProto:
+def _path_of(weight: str, paths: Mapping[str, str]) -> str:
+    module, _, name = weight.rpartition(".")
+    return joined(paths.get(module, module), name)
+
+
+def program_to_onnx(
+    exported: Any, inputs: Sequence[str], outputs: Sequence[str], where: str, names: Names
+) -> onnx.ModelProto:
     """An exported program in ONNX form; its inputs and outputs get these names, in order."""
     torch = import_torch()
     from compiler.importers.torch_translations import translations
@@ -80,7 +98,7 @@ def program_to_onnx(exported: Any, inputs: Sequence[str], outputs: Sequence[str]
         )
         _fold_constants(program.model)
         model: onnx.ModelProto = program.model_proto
-    _rename(model.graph, _ends(model.graph, inputs, outputs))
+    _rename(model.graph, _ends(model.graph, inputs, outputs), names)
     model.producer_name, model.producer_version = "pytorch", ""
     return model
 
@@ -155,42 +173,53 @@ def _ends(graph: onnx.GraphProto, inputs: Sequence[str], outputs: Sequence[str])
     return ends
 
 
-def _rename(graph: onnx.GraphProto, ends: dict[str, str]) -> None:
-    """Name nodes and their outputs after the module they come from; forget the exporter's notes, which hold paths."""
+def _rename(graph: onnx.GraphProto, ends: dict[str, str], names: Names) -> None:
+    """Name nodes and their outputs after the module they come from, and weights as in the file; forget the exporter's
+    notes, which hold paths."""
     renamed = dict(ends)
-    taken = {*ends.values(), *(tensor.name for tensor in graph.initializer)}
-    modules = [_module_of(node) for node in graph.node]
+    taken = set(ends.values())
+    for tensor in graph.initializer:
+        name = names.weights.get(tensor.name, tensor.name)
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        renamed[tensor.name] = tensor.name = name
+        del tensor.metadata_props[:]
+    modules = [_module_of(node, names.modules) for node in graph.node]
     several = Counter(modules)
     for node, module in zip(graph.node, modules, strict=True):
         base = node.op_type if not module else module if several[module] == 1 else f"{module}/{node.op_type}"
         name, number = base, 2
-        while name in taken:
+        while not taken.isdisjoint(_results(name, node)):
             name, number = f"{base}_{number}", number + 1
-        taken.add(name)
+        taken.update(_results(name, node))
         node.name = name
-        for index, output in enumerate(node.output):
-            if output and output not in ends:
-                renamed[output] = name if index == 0 else f"{name}:{index}"
+        results = zip(node.output, _results(name, node), strict=True)
+        renamed |= {output: result for output, result in results if output and output not in ends}
         del node.metadata_props[:]
         node.doc_string = ""
     for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [renamed.get(name, name) for name in names]
+        for ours in (node.input, node.output):
+            ours[:] = [renamed.get(name, name) for name in ours]
     for value in (*graph.value_info, *graph.input, *graph.output):
         value.name = renamed.get(value.name, value.name)
         del value.metadata_props[:]
-    for tensor in graph.initializer:
-        del tensor.metadata_props[:]
     del graph.metadata_props[:]
     graph.name = "model"
 
 
-def _module_of(node: onnx.NodeProto) -> str:
+def _results(name: str, node: onnx.NodeProto) -> list[str]:
+    """What the results of a node of this name are called."""
+    return [f"{name}:{index}" if index else name for index in range(len(node.output))]
+
+
+def _module_of(node: onnx.NodeProto, paths: Mapping[str, str]) -> str:
     """The path of the module that an operator was traced in: the last but one of its scopes."""
     notes = {note.key: note.value for note in node.metadata_props}
     scopes = ast.literal_eval(notes.get(_SCOPES, "[]"))
     path = str(scopes[-2]) if len(scopes) >= 2 else ""
-    return path.partition("@")[0]
+    path = path.partition("@")[0]
+    return paths.get(path, path)
 
 
 @contextlib.contextmanager

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto
 
 from compiler.errors import ModelError
 from compiler.importers.formats.base import Loaded, Original
 from compiler.importers.torch_build import import_torch
-from compiler.importers.torch_export import program_to_onnx
+from compiler.importers.torch_export import Names, program_to_onnx
 from compiler.importers.torch_fx import Program
 from compiler.inspection import OperatorCount, Unsupported
 
@@ -21,8 +20,8 @@ SLOW = "a layer of the model is known to the planner only once PyTorch has expor
 
 def loaded(program: Program, where: str) -> Loaded:
     """The program in ONNX form, with PyTorch as the reference for validation."""
-    model = program_to_onnx(program.exported, program.inputs, program.outputs, where)
-    _name_weights(model, program.names)
+    names = Names(weights=program.names)
+    model = program_to_onnx(program.exported, program.inputs, program.outputs, where, names)
     version = str(import_torch().__version__).split("+")[0]
 
     def run(inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[np.generic]]:
@@ -36,21 +35,6 @@ def loaded(program: Program, where: str) -> Loaded:
             ) from error  # fmt: skip
 
     return Loaded(onnx=model, original=Original(f"PyTorch {version}", run))
-
-
-def _name_weights(model: ModelProto, names: Mapping[str, str]) -> None:
-    """The weights by the names they have in the file, where these are free."""
-    graph = model.graph
-    taken = {v.name for v in (*graph.input, *graph.output)} | {name for node in graph.node for name in node.output}
-    given: dict[str, str] = {}
-    for tensor in graph.initializer:
-        name = names.get(tensor.name, tensor.name)
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        given[tensor.name] = tensor.name = name
-    for node in graph.node:
-        node.input[:] = [given.get(name, name) for name in node.input]
 
 
 def operator_counts(counts: Mapping[str, int], unlisted: Mapping[str, str]) -> list[OperatorCount]:

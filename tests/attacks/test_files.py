@@ -20,8 +20,9 @@ from compiler.importers.formats.base import Loaded, formats
 from compiler.importers.torch import inspect_torch, open_model
 from compiler.importers.torch_build import build
 from compiler.options import CompileOptions
+from compiler.source import load
 from tests.attacks import corpus
-from tests.attacks.assemble import linear, module, sequential, torch_file
+from tests.attacks.assemble import linear, module, sequential, tensor, torch_file
 
 
 def opened(path: Path) -> Loaded:
@@ -145,6 +146,44 @@ def test_odd_names_are_only_names(name: str, data: bytes, tmp_path: Path) -> Non
     path = tmp_path / "model.pth"
     path.write_bytes(data)
     assert inspect_torch(path).shapes == {"input": (1, 4)}
+
+
+INJECTED = '"), open("canary", "w"), getattr(self, "x'  # the exporter runs Python text that it writes around names
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize("name", ["class", 'a"b', "__init__", "training", "ünï", "a@1", "a:1", "output", INJECTED])
+def test_odd_names_export_and_stay_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of layers and of their weights."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.pth"
+    path.write_bytes(torch_file(sequential(module("container.Sequential", None, {name: linear()}))))
+    source = load(path, CompileOptions())
+    assert {origin for node in source.graph.nodes for origin in node.sources} == {f"0.{name}"}
+    assert source.onnx is not None
+    assert [t.name for t in source.onnx.graph.initializer] == [f"0.{name}.weight", f"0.{name}.bias"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.needs_torch
+def test_names_that_the_exporter_gives_too(tmp_path: Path) -> None:
+    """A layer called like the input, like a weight, like another layer's result."""
+    shape = {"in_features": 4, "out_features": 4}
+    weights = {"weight": tensor((4, 4), key="0"), "bias": tensor((4,), key="1")}
+    names = ("input", "output", "0", "a", "a:1", "weight_0", "linear_1", "p_0_weight")
+    path = tmp_path / "model.pth"
+    path.write_bytes(
+        torch_file(
+            module("container.Sequential", None, {n: module("linear.Linear", dict(weights), **shape) for n in names}),
+            (bytes(4 * 16), bytes(4 * 4)),
+        )
+    )
+    source = load(path, CompileOptions())
+    assert len(source.graph.nodes) == len(names)
+    assert source.onnx is not None
+    model = source.onnx.graph
+    values = [*(v.name for v in model.input), *(t.name for t in model.initializer), *(n.output[0] for n in model.node)]
+    assert len(values) == len(set(values))
 
 
 def test_python_zipfile_agrees(tmp_path: Path) -> None:

@@ -101,6 +101,17 @@ def test_each_network(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(computed, right, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["class", 'a"b.c', "a.__init__", "training", "forward.0", "ünï", "layer_0"])
+def test_odd_names_are_only_names(name: str, tmp_path: Path) -> None:
+    """And where one layer's name is the beginning of another's."""
+    places = (name, f"{name}.d")
+    state = {f"{at}.weight": torch.ones(2, 2) for at in places} | {f"{at}.bias": torch.ones(2) for at in places}
+    layers = [{"name": at, "type": "Linear"} for at in places]
+    model = loaded(written(state, tmp_path), Architecture.model_validate({"input": [1, 2], "layers": layers}))
+    assert [node.name for node in model.onnx.graph.node] == [name, f"{name}.d"]
+    assert {tensor.name for tensor in model.onnx.graph.initializer} == set(state)
+
+
 @pytest.mark.parametrize("kind", ["pth", "safetensors"])
 def test_both_files_give_the_same_model(kind: str, tmp_path: Path) -> None:
     state = networks()["resnet8"].module().state_dict()

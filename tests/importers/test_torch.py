@@ -212,6 +212,23 @@ def test_names_follow_the_modules(tmp_path: Path) -> None:
     assert {"features.conv.weight", "head.bias"} <= {tensor.name for tensor in graph.initializer}
 
 
+def test_odd_names_inside_of_a_stack(tmp_path: Path) -> None:
+    """Only the order of a stack's layers counts, in a file that calls them as PyTorch itself never would."""
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)
+    module = randomised(nn.Sequential(encoder))
+    plain, odd = encoder.layers, nn.ModuleList()
+    odd._modules = {"class": plain[0], 'a"b': plain[1]}
+    encoder.layers = odd
+    path = saved(module, tmp_path)
+    encoder.layers = plain
+    loaded = load_torch(path, {INPUT: (1, 3, 8)})
+    assert_agrees(module, loaded)
+    named = {tensor.name for tensor in loaded.onnx.graph.initializer}
+    assert {f"0.layers.{name}.norm1.weight" for name in odd._modules} <= named
+    nodes = " ".join(node.name for node in loaded.onnx.graph.node)
+    assert all(f"0.layers.{name}.linear1" in nodes for name in odd._modules)
+
+
 def test_the_onnx_form_is_the_same_every_time_and_holds_no_paths(tmp_path: Path) -> None:
     module = randomised(nn.Sequential(nn.Linear(4, 3), nn.Softplus(2), nn.Linear(3, 2)))
     first, second = (load_torch(saved(module, tmp_path)).onnx.SerializeToString(deterministic=True) for _ in range(2))
