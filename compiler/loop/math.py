@@ -37,7 +37,7 @@ _LOG2E = 1.4426950408889634
 _LN2 = log(2.0)
 
 
-def _poly(x: Expr, coefficients: list[float]) -> Expr:
+def polynomial(x: Expr, coefficients: list[float]) -> Expr:
     """Horner's rule; coefficients from the highest power down."""
     result: Expr = const(coefficients[0], x.type)
     for c in coefficients[1:]:
@@ -71,7 +71,7 @@ def exp_function(kind: Type = F32) -> Function:
     f = Cast(n, kind)
     r = k.let("r", (clamped - f * high) - f * low)
     terms = 7 if single else 13
-    p = k.let("p", _poly(r, [1.0 / factorial(i) for i in range(terms, 0, -1)]) * r + 1.0)
+    p = k.let("p", polynomial(r, [1.0 / factorial(i) for i in range(terms, 0, -1)]) * r + 1.0)
     half = k.let("h", n >> 1)  # in two steps, so that subnormal results come out right
     scale1 = Bitcast((half + bias) << mantissa, kind)
     scale2 = Bitcast((n - half + bias) << mantissa, kind)
@@ -99,7 +99,7 @@ def log_function(kind: Type = F32) -> Function:
     t = k.let("t", f / (f + 2.0))
     z = k.let("z", t * t)
     terms = 5 if single else 11
-    r = k.let("r", z * _poly(z, [2.0 / (2 * i + 3) for i in range(terms - 1, -1, -1)]))
+    r = k.let("r", z * polynomial(z, [2.0 / (2 * i + 3) for i in range(terms - 1, -1, -1)]))
     h = k.let("h", f * f * 0.5)
     high = 0.693359375 if single else 0.693147180369123816490
     low = _LN2 - high
@@ -140,9 +140,9 @@ def erf_function() -> Function:
     a = k.let("a", Unary("abs", x))
     z = k.let("z", x * x)
     series = [(-1.0) ** n * 2.0 / sqrt(pi) / (factorial(n) * (2 * n + 1)) for n in range(10, -1, -1)]
-    near = x * _poly(z, series)
+    near = x * polynomial(z, series)
     t = k.let("t", const(1.0, F32) / (a * 0.3275911 + 1.0))
-    p = _poly(t, [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592]) * t
+    p = polynomial(t, [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592]) * t
     far = k.let("f", const(1.0, F32) - p * Invoke(exp_function(), (-z,)))
     result = select(a < 1.0, near, select(x < 0.0, -far, far))
     result = select(Compare("ne", x, x), x, result)
@@ -163,7 +163,7 @@ def erf64_function() -> Function:
         product *= 2.0 / (2 * n + 1)
         terms.append(product)
     gauss = k.let("g", Invoke(exp_function(F64), (-z,)))
-    near = k.let("n", a * (2.0 / sqrt(pi)) * gauss * _poly(z, terms[::-1]))
+    near = k.let("n", a * (2.0 / sqrt(pi)) * gauss * polynomial(z, terms[::-1]))
     fraction: Expr = a
     for n in range(40, 0, -1):
         fraction = k.let("c", a + const(n / 2.0, F64) / fraction)

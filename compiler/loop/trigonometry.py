@@ -11,7 +11,7 @@ from functools import cache
 from math import factorial, inf, log, pi
 
 from compiler.loop.builder import Kernel
-from compiler.loop.math import exp_function, log_function
+from compiler.loop.math import exp_function, log_function, polynomial
 from compiler.loop.nodes import (
     F32,
     I32,
@@ -35,13 +35,6 @@ _HALF_PI = {
     32: (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8),
     64: (1.57079632673412561417, 6.07710050630396597660e-11, 2.02226624879595063154e-21),
 }
-
-
-def _poly(x: Expr, coefficients: list[float]) -> Expr:
-    result: Expr = const(coefficients[0], x.type)
-    for c in coefficients[1:]:
-        result = result * x + c
-    return result
 
 
 def _terms(kind: Type, single: int, double: int) -> range:
@@ -71,8 +64,8 @@ def _reduced(k: Kernel, x: Expr, kind: Type) -> tuple[Expr, Expr, Expr]:
     z = k.let("z", r * r)
     sine = [(-1.0) ** i / factorial(2 * i + 1) for i in _terms(kind, 6, 11)]
     cosine = [(-1.0) ** i / factorial(2 * i) for i in _terms(kind, 7, 12)]
-    s = k.let("s", r * _poly(z, sine))
-    c_ = k.let("d", _poly(z, cosine))
+    s = k.let("s", r * polynomial(z, sine))
+    c_ = k.let("d", polynomial(z, cosine))
     quadrant = n - 4.0 * rint(n * 0.25)  # -2 to 2
     return s, c_, k.let("q", Cast(quadrant, I32, exact=True) & 3)
 
@@ -109,7 +102,7 @@ def _atan(k: Kernel, x: Expr, kind: Type) -> Expr:
     shifted = k.let("h", b > 0.4142135623730951)
     t = k.let("t", select(shifted, (b - 1.0) / (b + 1.0), b))
     z = k.let("z", t * t)
-    p = k.let("p", t * _poly(z, [(-1.0) ** i / (2 * i + 1) for i in _terms(kind, 10, 21)]))
+    p = k.let("p", t * polynomial(z, [(-1.0) ** i / (2 * i + 1) for i in _terms(kind, 10, 21)]))
     angle = k.let("g", select(shifted, p + pi / 4, p))
     angle = k.let("f", select(inverse, const(pi / 2, kind) - angle, angle))
     return select(x < 0.0, -angle, select(x.eq(0.0), x, angle))
@@ -131,7 +124,7 @@ def _halves(k: Kernel, x: Expr, kind: Type) -> tuple[Expr, Expr]:
 
 def _sinh(k: Kernel, x: Expr, kind: Type) -> Expr:
     large, small = _halves(k, x, kind)
-    near = x * _poly(k.let("z", x * x), [1.0 / factorial(2 * i + 1) for i in _terms(kind, 5, 9)])
+    near = x * polynomial(k.let("z", x * x), [1.0 / factorial(2 * i + 1) for i in _terms(kind, 5, 9)])
     far = k.let("f", large - small)
     result = select(Unary("abs", x) < 0.5, near, select(x < 0.0, -far, far))
     return select(Compare("ne", x, x), x, result)
@@ -144,8 +137,8 @@ def _cosh(k: Kernel, x: Expr, kind: Type) -> Expr:
 
 def _tanh64(k: Kernel, x: Expr, kind: Type) -> Expr:
     z = k.let("z", x * x)
-    s = x * _poly(z, [1.0 / factorial(2 * i + 1) for i in _terms(kind, 5, 9)])
-    c = _poly(z, [1.0 / factorial(2 * i) for i in _terms(kind, 5, 9)])
+    s = x * polynomial(z, [1.0 / factorial(2 * i + 1) for i in _terms(kind, 5, 9)])
+    c = polynomial(z, [1.0 / factorial(2 * i) for i in _terms(kind, 5, 9)])
     a = k.let("a", Unary("abs", x))
     far = k.let("f", const(1.0, kind) - const(2.0, kind) / (Invoke(exp_function(kind), (a + a,)) + 1.0))
     result = select(a < 0.5, s / c, select(x < 0.0, -far, far))
@@ -155,7 +148,7 @@ def _tanh64(k: Kernel, x: Expr, kind: Type) -> Expr:
 def _log1p(k: Kernel, x: Expr, kind: Type) -> Expr:
     """For x >= 0: below 0.7 by the series of atanh(x / (2 + x)), above by the logarithm of 1 + x."""
     t = k.let("t", x / (x + 2.0))
-    near = t * 2.0 * _poly(k.let("z", t * t), [1.0 / (2 * i + 1) for i in _terms(kind, 8, 15)])
+    near = t * 2.0 * polynomial(k.let("z", t * t), [1.0 / (2 * i + 1) for i in _terms(kind, 8, 15)])
     return select(x < 0.7, near, Invoke(log_function(kind), (x + 1.0,)))
 
 
