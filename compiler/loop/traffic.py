@@ -1,7 +1,7 @@
 """How often a kernel touches each of its buffers, and with which strides: counted from its loops, without running it.
 
 Loops are stepped through only where an inner loop's bounds or a condition depend on them, as at the border of a
-convolution; all others are multiplied. A condition on data counts as true.
+convolution; all others are multiplied. What depends on data counts as often as it may happen, in all branches.
 """
 
 from __future__ import annotations
@@ -36,12 +36,14 @@ from compiler.loop.nodes import (
 class Traffic:
     """Elements moved for one buffer. `strides`: elements per step of the innermost loop's variable -> elements moved.
 
-    The stride 0 is the same place again and again; None one that depends on more than the variable.
+    The stride 0 is the same place again and again; None one that depends on more than the variable. `exact`: nothing
+    depends on data; otherwise the counts are what it takes at most.
     """
 
     loads: int = 0
     stores: int = 0
     strides: dict[int | None, int] = field(default_factory=dict)
+    exact: bool = True
 
     def add(self, elements: int, stride: int | None, *, written: bool) -> None:
         if written:
@@ -60,6 +62,8 @@ def traffic(function: Function) -> dict[str, Traffic]:
     """Every buffer parameter of a kernel -> what is moved for it."""
     count = _Count({b.name: Traffic() for b in function.buffers})
     count.body(function.body, 1, None)
+    for moved in count.moved.values():
+        moved.exact = count.exact
     return count.moved
 
 
@@ -68,6 +72,7 @@ class _Count:
     moved: dict[str, Traffic]
     scope: Scope = field(default_factory=Scope)
     machine: Machine = field(default_factory=Machine)
+    exact: bool = True
 
     def body(self, body: Body, times: int, loop: Var | None) -> None:
         for s in body:
@@ -77,9 +82,10 @@ class _Count:
                     self._loop(s, times)
                 case If(condition, then, otherwise):
                     known = self._value(condition)
+                    self.exact &= known is not None
                     if known is None or known:
                         self.body(then, times, loop)
-                    else:
+                    if not known:
                         self.body(otherwise, times, loop)
                 case Let(var, value):
                     self.scope.visit(s)
@@ -107,6 +113,7 @@ class _Count:
         values = range(0) if start is None or stop is None else range(start, stop, s.step)
         self.scope.enter(s)
         if start is None or stop is None:  # bounds that depend on data: at most so often
+            self.exact = False
             self.machine.vars.pop(s.var.name, None)
             self.body(s.body, times * self.scope.trips(s), s.var)
             return

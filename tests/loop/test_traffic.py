@@ -44,8 +44,11 @@ def seen(drawn: Case, features: frozenset[str], best: int) -> None:
         interpret(program, load(new_arena(program), program.inputs, drawn.inputs), watch)
         (kernel,) = program.kernels
         for name, moved in traffic(kernel).items():
-            assert moved.stores == counted["store", name], (offered.name, name)
-            if "Select(" in repr(kernel.body):  # the interpreter loads only what is chosen; both are counted
+            if moved.exact:
+                assert moved.stores == counted["store", name], (offered.name, name)
+            assert moved.stores >= counted["store", name], (offered.name, name)
+            # of a Select the interpreter loads only what is chosen; both are counted
+            if not moved.exact or "Select(" in repr(kernel.body):
                 assert moved.loads >= counted["load", name], (offered.name, name)
             else:
                 assert moved.loads == counted["load", name], (offered.name, name)
