@@ -47,7 +47,7 @@ from tests.support.engines import (
 )
 from tests.support.op_cases import Case, case, concrete_ops, examples
 
-COUNT = 20
+COUNT = 8  # the ONNX project's cases run in C, too
 THROUGH_FLOATS = (Reduce, Resample, CropResize, GridSample, RoiAlign)  # integers, too, are computed as floats
 
 
