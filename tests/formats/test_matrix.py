@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.needs_torch, pytest.mark.slow]
 FIRST = "traced"  # what the other routes are compared with
 # Keras writes recurrent cells and attention in other operators than PyTorch does: the same function, another graph.
 OF_THEIR_OWN = frozenset({"lstm", "gru", "transformer"})
+# TensorFlow itself writes the average over an image as a mean of two axes, which stays a Reduce.
+MEANS = frozenset({("mobilenet_v1", "savedmodel"), ("mobilenet_v1", "pb")})
 
 CELLS = [
     pytest.param(name, route, marks=[pytest.mark.needs_tensorflow] if route in TENSORFLOW else [], id=f"{name}-{route}")
@@ -65,7 +67,7 @@ def test_it_compiles_and_equals_its_framework(name: str, route: str, folder: Pat
 
 
 def comparable(name: object, route: object) -> bool:
-    return route != FIRST and not (route in TENSORFLOW and name in OF_THEIR_OWN)
+    return route != FIRST and not (route in TENSORFLOW and name in OF_THEIR_OWN) and (name, route) not in MEANS
 
 
 @pytest.mark.parametrize(("name", "route"), [cell for cell in CELLS if comparable(*cell.values)])
