@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from compiler.errors import ModelError
 from compiler.importers.file_hash import file_sha256
@@ -18,7 +19,7 @@ from compiler.options import CompileOptions
 class Keras(Format):
     kind = "keras"
     title = "a Keras model (.keras)"
-    extensions = (".keras",)
+    extensions: ClassVar[tuple[str, ...]] = (".keras",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
         found = _converted(path, options, where)
