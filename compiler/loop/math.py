@@ -209,9 +209,11 @@ def integer_pow_function(kind: Type) -> Function:
     k.reserve("x", "y")
     power: Expr = x
     result: Expr = const(1, kind)
-    for bit in range(kind.bits if kind.kind == "u" else kind.bits - 1):
+    bits = kind.bits if kind.kind == "u" else kind.bits - 1
+    for bit in range(bits):
         result = k.let("r", select(((y >> bit) & 1).ne(0), result * power, result, like=kind))
-        power = k.let("p", power * power)
+        if bit < bits - 1:
+            power = k.let("p", power * power)
     if kind.kind == "i":
         unit = select(x.eq(-1), select((y & 1).ne(0), -1, 1, like=kind), select(x.eq(1), 1, 0, like=kind))
         result = select(y < 0, unit, result)

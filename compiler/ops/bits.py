@@ -85,7 +85,7 @@ class BitShift(Elementwise):
         bits = x.dtype.itemsize * 8
         inside = (y >= 0) & (y < bits)
         by = np.where(inside, y, 0).astype(x.dtype)
-        gone = np.where(x < 0, -1, 0) if not self.left else 0
+        gone = np.zeros_like(x) if self.left or x.dtype.kind == "u" else np.where(x < 0, -1, 0).astype(x.dtype)
         return np.where(inside, x << by if self.left else x >> by, gone).astype(x.dtype)
 
     @classmethod

@@ -36,6 +36,8 @@ def compile_command(model: str, format: str, options: CompileOptions, out: str =
     for name, dims in options.shape.items():
         text = ",".join(map(str, dims))
         words += ["--shape", f"{name}={text}" if name else text]
+    if options.architecture is not None:
+        words += ["--architecture", "architecture.json"]
     if options.source is not None:
         words += ["--source", "model.py", "--class-name", options.class_name or ""]
     if options.class_args is not None:

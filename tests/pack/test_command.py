@@ -35,8 +35,16 @@ OTHER: dict[str, object] = {
 
 
 def test_every_option_is_in_the_list_above() -> None:
-    """`precision` has one value so far."""
-    assert set(OTHER) | {"precision"} == set(CompileOptions.model_fields)
+    """`precision` has one value so far; the others are files on the command line."""
+    files = {"architecture", "source", "class_name", "class_args"}
+    assert set(OTHER) | {"precision"} | files == set(CompileOptions.model_fields)
+
+
+def test_files_are_named() -> None:
+    layers = CompileOptions.model_validate({"architecture": {"layers": [{"type": "ReLU"}], "input": [1, 4]}})
+    assert "--architecture architecture.json" in compile_command("net.pth", "torch", layers)
+    source = CompileOptions.model_validate({"source": "class Net: ...", "class_name": "Net"})
+    assert "--source model.py --class-name Net" in compile_command("net.pth", "torch", source)
 
 
 @pytest.mark.parametrize("given", [{}, *({name: value} for name, value in OTHER.items())], ids=str)
