@@ -152,6 +152,7 @@ test("every page is reached and left by keyboard alone", async () => {
   await page.goto(`/jobs/${succeeded}`)
   await verdict(page).waitFor()
   await page.getByRole("tab", { name: "Layers" }).focus()
+  await page.keyboard.press("ArrowRight") // Graph
   await page.keyboard.press("ArrowRight")
   await page.getByRole("region", { name: "Instruction mix" }).waitFor()
 })
