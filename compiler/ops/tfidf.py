@@ -38,7 +38,7 @@ class TfIdf(Op):
         return TensorType.of("float32", (x.shape[0], self.width) if x.rank == 2 else (self.width,))
 
     def reference(self, x: Array, pool: Array, places: Array, weights: Array) -> Array:
-        rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)
+        rows = x.reshape(x.shape[0] if x.ndim == 2 else 1, x.shape[-1] if x.ndim else 1)
         y = np.zeros((len(rows), self.width), np.float32)
         for n, start, number, count in self.grams:
             wanted = pool[start : start + n * count].reshape(count, n)

@@ -31,6 +31,7 @@ from compiler.ops.grid_sample import GridSample
 from compiler.ops.reduce import Reduce
 from compiler.ops.resize import Resample
 from compiler.ops.roi_align import RoiAlign
+from compiler.ops.tfidf import TfIdf
 from compiler.options import CompileOptions
 from compiler.program import Program
 from tests.support.engines import (
@@ -171,6 +172,13 @@ def lowered_view(drawn: Case) -> Program:
 
     op = Kerneled(**{f.name: getattr(drawn.node.op, f.name) for f in fields(drawn.node.op)})
     return lowered(Case(drawn.graph.with_nodes([replace(drawn.node, op=op)]), drawn.inputs))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+def test_counting_n_grams_in_nothing_gives_zeros(shape: tuple[int, ...]) -> None:
+    none = np.zeros(0, np.int32)
+    y = TfIdf((), width=2).reference(np.zeros(shape, np.int32), none, none, np.ones(2, np.float32))
+    assert y.tolist() == np.zeros((*shape[:-1], 2)).tolist()
 
 
 def test_every_operator_has_a_strategy() -> None:
