@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 from compiler.layer_list import Architecture
 
 Emitter = Literal["c", "cpp", "llvm"]
-Precision = Literal["float32"]
+Precision = Literal["float32", "int8", "int8-weights"]
 Objective = Literal["balanced", "speed", "size", "ram"]
 
 _C_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+_ACCURACY = re.compile(r"\d{1,3}(\.\d{1,4})?(dB)?\Z")
 _C_KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
@@ -37,7 +38,17 @@ class CompileOptions(BaseModel):
         None, description="A board from `deepmetal boards`: brings target, clock, and flash and RAM as budgets."
     )
     emit: Emitter = Field("c", description="The language of the generated source.")
-    precision: Precision = Field("float32", description="The arithmetic of the generated code.")
+    precision: Precision = Field(
+        "float32",
+        description="The arithmetic of a float model's code; what is quantised already is compiled as it is.",
+    )
+    rounding: Literal["single", "double"] = Field(
+        "single",
+        description="How integer sums are rounded: once (CMSIS-NN single rounding, XNNPACK) or twice (TFLite Micro).",
+    )
+    rounding: Literal["single", "double"] = Field(
+        "single", description="How int8 arithmetic rounds: once, as CMSIS-NN and XNNPACK do, or twice, as TFLM does."
+    )
     optimize: Objective = Field("balanced", description="What to favour when a choice trades one cost for another.")
     name: str = Field("model", description="Prefix of every generated symbol and file name.")
     shape: dict[str, tuple[Dimension, ...]] = Field(
@@ -75,6 +86,33 @@ class CompileOptions(BaseModel):
     )
     vectors: int = Field(4, ge=1, le=64, description="How many random input vectors the validation draws.")
     softmax: bool = Field(False, description="Append a softmax to the model's output.")
+    quantizer: Literal["quick", "standard", "thorough"] = Field(
+        "standard",
+        description="What --precision int8 does: ranges alone; ranges chosen by measured error, and bias correction; "
+        "or equalisation and adaptive rounding as well.",
+    )
+    observer: Literal["auto", "minmax", "percentile", "mse", "entropy"] = Field(
+        "auto", description="How a tensor's range is found; auto measures all and takes the best for each tensor."
+    )
+    preprocess: str = Field(
+        "",
+        max_length=400,
+        description="What becomes of calibration images and sounds, as scale=1/255,mean=0.5,std=0.25,resize=32x32.",
+    )
+    io: Literal["source", "int8"] = Field(
+        "source", description="Types of inputs and outputs of an int8 model: the source model's, or int8 throughout."
+    )
+    keep: dict[str, Literal["int16", "float32"]] = Field(
+        default_factory=dict, description="Layers that do not become int8, by name: int16 activations, or float32."
+    )
+    accuracy_budget: str | None = Field(
+        None,
+        description="What int8 may cost: points of accuracy (0.5; without labels: of agreement with float), or the "
+        "least output SQNR (25dB). Layers that hurt most get more bits until it holds.",
+    )
+    mixed: Literal["int16", "float32"] = Field(
+        "int16", description="What the layers become that --accuracy-budget takes out of int8."
+    )
     run: bool = Field(True, description="Run and validate the result on the emulator.")
 
     @field_validator("name")
@@ -95,6 +133,13 @@ class CompileOptions(BaseModel):
         if self.source is not None and self.architecture is not None:
             raise ValueError("the layers are told by source or by architecture, not by both")
         return self
+
+    @field_validator("accuracy_budget")
+    @classmethod
+    def _accuracy_budget_is_a_number(cls, value: str | None) -> str | None:
+        if value is not None and not _ACCURACY.match(value):
+            raise ValueError("write points of accuracy, as 0.5, or decibels, as 25dB")
+        return value
 
     @field_validator("budget")
     @classmethod

@@ -37,6 +37,7 @@ from compiler.emulator.protocol import in_memory_order
 from compiler.errors import CompilerBug, DeepMetalError
 from compiler.graph.types import Array
 from compiler.inspect import inspect_model
+from compiler.later import refuse_later
 from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.pack import formats
@@ -73,13 +74,19 @@ def compile_model(
     vectors: Path | None = None,
     display_name: str | None = None,
     kernel_dir: Path | None = None,
+    calibration: Path | None = None,
+    labels: Path | None = None,
+    samples: Path | None = None,
 ) -> Artifact:
     """Compile `path`, prove the result on the emulator, write `out/` and `out.zip`.
 
     Raises ModelError, ToolError or CompilerBug; on Mismatch and BudgetExceeded the artifact is written first, for a
     look at what is wrong. `vectors` is an NPZ file with the inputs to validate with, `display_name` what to call the
-    model, `kernel_dir` a folder with C kernels that replace ours.
+    model, `kernel_dir` a folder with C kernels that replace ours. `calibration` are typical inputs for int8 (NPZ, NPY,
+    or images and sounds in a folder or ZIP), `labels` an NPY file with the class of each of `samples`, which are the
+    calibration inputs unless given.
     """
+    refuse_later({"precision": options.precision, "calibration": calibration, "labels": labels, "samples": samples})
     trace = trace or Trace()
     options = with_board(options)
     target = threaded(targets.target(options.target), options)
