@@ -46,9 +46,6 @@ class CompileOptions(BaseModel):
         "single",
         description="How integer sums are rounded: once (CMSIS-NN single rounding, XNNPACK) or twice (TFLite Micro).",
     )
-    rounding: Literal["single", "double"] = Field(
-        "single", description="How int8 arithmetic rounds: once, as CMSIS-NN and XNNPACK do, or twice, as TFLM does."
-    )
     optimize: Objective = Field("balanced", description="What to favour when a choice trades one cost for another.")
     name: str = Field("model", description="Prefix of every generated symbol and file name.")
     shape: dict[str, tuple[Dimension, ...]] = Field(
