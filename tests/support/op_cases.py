@@ -408,12 +408,20 @@ def more_strategies() -> dict[type[Op], Callable[[], st.SearchStrategy[Case]]]:
     from tests.support import (
         op_cases_counted,
         op_cases_elementwise,
+        op_cases_integer,
         op_cases_moving,
         op_cases_sampling,
         op_cases_windows,
     )
 
-    files = (op_cases_counted, op_cases_elementwise, op_cases_moving, op_cases_sampling, op_cases_windows)
+    files = (
+        op_cases_counted,
+        op_cases_elementwise,
+        op_cases_integer,
+        op_cases_moving,
+        op_cases_sampling,
+        op_cases_windows,
+    )
     return {cls: made for file in files for cls, made in file.STRATEGIES.items()}
 
 
