@@ -109,7 +109,7 @@ class NodeReader:
         for t in types:
             check_size(t.shape, self.name)
         known = [self._draft.constant(v) for v in inputs]
-        folds = all(v is None or a is not None for v, a in zip(inputs, known, strict=True))
+        folds = op.folds and all(v is None or a is not None for v, a in zip(inputs, known, strict=True))
         for array in known:
             if array is not None:  # a symbolic fill takes no memory, unless it is computed with
                 check_size(array.shape, self.name, LIMIT if folds else FILL_LIMIT)

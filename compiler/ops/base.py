@@ -86,6 +86,7 @@ class Op:
     layout_rule: ClassVar[LayoutRule] = "row_major"
     in_order: ClassVar[bool] = True  # generic loops go through memory once and upwards, as far as `in_place` matters
     dtypes: ClassVar[frozenset[str]] = frozenset(DTYPES)  # of the first operand
+    folds: ClassVar[bool] = True  # computed as the model is read when all operands are constants
 
     def infer(self, *types: Any) -> TensorType | tuple[TensorType, ...]:
         """Result types (layout row-major); raises ModelError E03xx when operands do not fit."""

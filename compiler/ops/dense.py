@@ -13,9 +13,9 @@ from compiler.graph.types import FLOATS, INTEGERS, Array, TensorType
 from compiler.loop.nodes import const
 from compiler.ops.arithmetic import Add, Mul
 from compiler.ops.base import Op, Reader, broadcast, expect
-from compiler.ops.conv import store_tail
+from compiler.ops.conv import result_type, store_tail, sum_of, weighted, weights_fit
 from compiler.ops.elementwise import Map
-from compiler.ops.numbers import require, rounded, wide
+from compiler.ops.numbers import exact, require, rounded, wide
 from compiler.ops.shaping import Reshape
 from compiler.ops.transpose import Transpose
 
@@ -27,29 +27,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dense(Op):
-    """y[..., o] = b[o] + sum over i of x[..., i] * w[o, i], then the tail; bias may be None."""
+    """y[..., o] = b[o] + sum over i of x[..., i] * w[o, i], then the tail; bias may be None. Integers as in Conv."""
 
     tail: Map | None = None
     onnx = ()
 
     def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
-        fits = x.rank >= 1 and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
+        fits = x.rank >= 1 and x.shape[-1] == w.shape[1] and weights_fit(x, w, b)
         expect(fits, "E0301", f"x is {x}, the weights expect {w.dtype}[..., {w.shape[1]}]")
         expect(b is None or b.shape == (w.shape[0],), "E0301", f"bias {b} for {w.shape[0]} outputs")
-        y = x.with_shape((*x.shape[:-1], w.shape[0]))
+        y = TensorType.of(result_type(x), (*x.shape[:-1], w.shape[0]))
         return y if self.tail is None else self.tail.infer(y, *more)
 
     def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
-        y: Array = wide(x) @ wide(w).T
-        y = rounded(y if b is None else y + wide(b), str(x.dtype))
+        left = exact(x)
+        y: Array = left @ wide(w).T.astype(left.dtype)
+        y = rounded(y if b is None else y + b.astype(y.dtype), result_type(TensorType.of(str(x.dtype), x.shape)))
         return y if self.tail is None else self.tail.reference(y, *more)
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
         with k.grid(y.shape[:-1], "nmpqr") as at, k.loop(y.shape[-1], "o") as o:
-            acc = k.sum(const(0, x.type) if b is None else b[o])
+            acc = k.sum(const(0, sum_of(x)) if b is None else b[o])
             with k.loop(w.shape[1], "i") as i:
-                acc += x[(*at, i)] * w[o, i]
+                acc += weighted(x[(*at, i)], w[o, i], acc.value.type)
             store_tail(k, self.tail, y, (*at, o), acc.value, more)
 
     def macs(self, inputs: Sequence[Value | None], outputs: Sequence[Value]) -> int:

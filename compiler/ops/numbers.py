@@ -26,6 +26,16 @@ def rounded(x: Array, dtype: str) -> Array:
         return x.astype(dtype, copy=False)
 
 
+def sum_type(dtype: str) -> str:
+    """In which type products of integers are added up."""
+    return "int64" if compute_type(dtype).bits > 8 else "int32"
+
+
+def exact(x: Array) -> Array:
+    """Integers of up to 16 bits as float64, whose sums of products are exact, and fast with BLAS; floats as they are."""
+    return x.astype(np.float64) if compute_type(str(x.dtype)).numpy in ("int8", "uint8", "int16", "uint16") else wide(x)
+
+
 def converted(x: Expr, kind: Type) -> Expr:
     return x if x.type == kind else Cast(x, kind)
 

@@ -73,11 +73,13 @@ class Quantize(Elementwise):
 
 @dataclass(frozen=True)
 class Dequantize(Elementwise):
-    """(x - zero) * scale. Operands: x, scale, zero point."""
+    """(x - zero) * scale. Operands: x, scale, zero point. Of constants, too: they stay small until the quantiser's
+    rules have seen them (quant/fold.py)."""
 
     to: str = "float32"
     arity = 3
     dtypes = NUMBERS
+    folds = False
     onnx = ("DequantizeLinear",)
 
     def result(self, *dtypes: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.graph.graph import Graph, Node, Value
+from compiler.graph.types import INTEGERS
 from compiler.loop.storage import is_plain
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
@@ -100,7 +101,7 @@ def fuse_tail(g: Graph, node: Node) -> Swap | Skip:
             reason = "the result would be broadcast"
         elif g.only_reader(x) is None:
             reason = "the result has a second reader"
-        elif {v.type.dtype for v in (*node.present, node.output)} != {"float32"}:
+        elif not _types_fit(producer, node):
             reason = "not everything is float32"
         else:
             candidates.append((-producer.macs, order[id(producer)], place, producer))
@@ -125,6 +126,13 @@ def fuse_tail(g: Graph, node: Node) -> Swap | Skip:
         equals=node.equals,
     )
     return Swap(nodes=(fused,), removed=(producer,))
+
+
+def _types_fit(producer: Node, node: Node) -> bool:
+    """Tails are float32, or what becomes of the sums of integers."""
+    if producer.value(0).type.dtype in INTEGERS and isinstance(producer.op, (Conv, Dense)):
+        return all(is_plain(v.type.dtype) for v in (*node.present, node.output))
+    return {v.type.dtype for v in (*node.present, node.output)} == {"float32"}
 
 
 def _fixed(node: Node) -> int:

@@ -410,6 +410,7 @@ def more_strategies() -> dict[type[Op], Callable[[], st.SearchStrategy[Case]]]:
         op_cases_elementwise,
         op_cases_integer,
         op_cases_moving,
+        op_cases_requantize,
         op_cases_sampling,
         op_cases_windows,
     )
@@ -419,6 +420,7 @@ def more_strategies() -> dict[type[Op], Callable[[], st.SearchStrategy[Case]]]:
         op_cases_elementwise,
         op_cases_integer,
         op_cases_moving,
+        op_cases_requantize,
         op_cases_sampling,
         op_cases_windows,
     )

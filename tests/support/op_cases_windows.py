@@ -12,7 +12,8 @@ from compiler.graph.types import Array
 from compiler.loop.storage import compute_type
 from compiler.ops.base import Op
 from compiler.ops.cells import DEFAULTS, Activation
-from compiler.ops.conv import Conv
+from compiler.graph.types import TensorType
+from compiler.ops.conv import INTEGER_INPUTS, Conv, result_type
 from compiler.ops.conv_transpose import ConvTranspose
 from compiler.ops.deform_conv import DeformConv
 from compiler.ops.dense import Dense, MatMul
@@ -48,13 +49,26 @@ def optional(draw: Draw, shape: Shape, dtype: str) -> Given | None:
 
 
 @st.composite
+def product_types(draw: Draw, same: st.SearchStrategy[str]) -> tuple[str, str, str]:
+    """Types of x, the weights and the bias: all the same, or integers that are summed in a wider type."""
+    if draw(maybe):
+        dtype = draw(same)
+        return dtype, dtype, result_type(TensorType.of(dtype, ()))
+    x = draw(st.sampled_from(["int8", "int8", "uint8", "int16", "float32"]))
+    w = draw(st.sampled_from(["int8", "int8", "uint8", "int4", "int16"]))
+    return x, w, result_type(TensorType.of(x, ()))
+
+
+@st.composite
 def conv(draw: Draw) -> Case:
     n = draw(st.sampled_from([1, 2, 3]))
-    g, groups, dtype = draw(windows(n)), draw(st.sampled_from([1, 2])), draw(floats)
+    g, groups = draw(windows(n)), draw(st.sampled_from([1, 2]))
+    first, second, third = draw(product_types(floats))
     channels, outputs = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
-    op = Conv(g["strides"], g["pads"], g["dilations"], groups)
+    zero = draw(st.integers(-128, 255)) if first in INTEGER_INPUTS else 0
+    op = Conv(g["strides"], g["pads"], g["dilations"], groups, zero=zero)
     x, w = (1, channels, *g["sizes"]), (outputs, channels // groups, *g["kernel"])
-    return draw(typed_case(op, [draw(given(x, dtype)), draw(given(w, dtype)), draw(optional((outputs,), dtype))]))
+    return draw(typed_case(op, [draw(given(x, first)), draw(given(w, second)), draw(optional((outputs,), third))]))
 
 
 @st.composite
@@ -122,9 +136,10 @@ def _type(shape: Shape) -> Any:
 
 @st.composite
 def dense(draw: Draw) -> Case:
-    dtype, i, o = draw(numbers), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    i, o = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    first, second, third = draw(product_types(numbers.filter(lambda d: d != "uint16")))
     x = (*draw(shapes(0, 2, most=12)), i)
-    return draw(typed_case(Dense(), [draw(given(x, dtype)), draw(given((o, i), dtype)), draw(optional((o,), dtype))]))
+    return draw(typed_case(Dense(), [draw(given(x, first)), draw(given((o, i), second)), draw(optional((o,), third))]))
 
 
 @st.composite
