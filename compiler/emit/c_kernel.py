@@ -63,7 +63,7 @@ class KernelPrinter:
 
     helpers: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)  # scalar functions that are invoked
-    headers: set[str] = field(default_factory=set)
+    assembly: dict[str, Instruction] = field(default_factory=dict)  # by the name of their meaning
     vectors: Vectors = field(default_factory=Vectors)
     parallel: bool = False  # some loop is shared by threads
 
@@ -72,16 +72,33 @@ class KernelPrinter:
         self._ranges = Ranges()
         self._written = written_buffers(f.body)
         lines = self._about(f.doc)
-        lines.append(f"{qualifier} {self.heading(f)}".lstrip())
-        lines.append("{")
         body = list(_indent(self._body(f.body)))
         if f.result is not None:
             body.append(f"    return {self._expr(f.result)[0]};")
+        if f.name in self.assembly:
+            qualifier = f"{qualifier} inline __attribute__((always_inline))"
+            body = self._instruction(self.assembly[f.name], body)
+        lines.append(f"{qualifier} {self.heading(f)}".lstrip())
+        lines.append("{")
         used = set(re.findall(r"\w+", "\n".join(body)))
         unused = [b.name for b in f.buffers if b.name not in used]  # a window all in the padding
         lines += [f"    {self._cast('void', name, _ATOM)[0]};" for name in unused]
         lines += [*body, "}"]
         return lines
+
+    def _instruction(self, instruction: Instruction, meaning: list[str]) -> list[str]:
+        """The body of a function that is one instruction where the processor has it, and its meaning elsewhere."""
+        assert instruction.meaning.result is not None
+        given = ", ".join(f'"r"({v.name})' for v in instruction.meaning.scalars)
+        return [
+            f"#if {instruction.defined}",
+            f"    {self._type(instruction.meaning.result.type)} result;",
+            f'    __asm__("{instruction.assembly}" : "=r"(result) : {given});',
+            "    return result;",
+            "#else",
+            *meaning,
+            "#endif",
+        ]
 
     def heading(self, f: Function) -> str:
         """The declaration of a function, but for its qualifiers."""
@@ -180,6 +197,9 @@ class KernelPrinter:
                         yield f"{var.name} {_SIGN[op]}= {self._expr(other)[0]};"
                     case _:
                         yield f"{var.name} = {self._expr(value)[0]};"
+            case Store(buffer, index, Bitcast(word, many)) if many.lanes > 1 and word.type.lanes == 1:
+                store = self.vectors.store_word(many, word.type)
+                yield f"{store}({buffer.name} + {self._wrapped(index, 12)}, {self._expr(word)[0]});"
             case Store(buffer, index, value) if value.type.lanes > 1:
                 store = self.vectors.store(value.type)
                 yield f"{store}({buffer.name} + {self._wrapped(index, 12)}, {self._expr(value)[0]});"
@@ -227,6 +247,8 @@ class KernelPrinter:
                 if kind.bits == 1:
                     return f"{self._wrapped(a, 9)} != 0", _COMPARE
                 return self._cast(c_type(kind), *self._expr(a))
+            case Bitcast(Load(buffer, index, many), kind) if many.lanes > 1:
+                return f"{self.vectors.load_word(many, kind)}({buffer.name} + {self._wrapped(index, 12)})", _ATOM
             case Bitcast(a, kind):
                 if a.type.is_float != kind.is_float:
                     return self._helper(f"{a.type}_as_{kind}", a)
@@ -235,10 +257,9 @@ class KernelPrinter:
                 self.functions.setdefault(function.name, function)
                 return f"{function.name}({', '.join(self._expr(a)[0] for a in args)})", _ATOM
             case Apply(instruction, args):
-                if not instruction.c:
-                    return self._expr(Invoke(instruction.meaning, args))
-                self.headers.add(instruction.c_header)
-                return instruction.c.format(*(self._expr(a)[0] for a in args)), _ATOM
+                if instruction.assembly:
+                    self.assembly[instruction.meaning.name] = instruction
+                return self._expr(Invoke(instruction.meaning, args))
         raise CompilerBug("E0601", f"the C emitter cannot print {type(e).__name__}")
 
     def _helper(self, name: str, a: Expr) -> tuple[str, int]:

@@ -58,6 +58,15 @@ class Vectors:
         body = "    __builtin_memcpy(to, &value, sizeof value);"
         return self._define(f"store_{kind}", "void", f"{c_type(kind.scalar)} *to, {v} value", body)
 
+    def load_word(self, kind: Type, word: Type) -> str:
+        """The function that reads neighbours as one number, from any element's address."""
+        body = f"    {c_type(word)} r;\n    __builtin_memcpy(&r, from, sizeof r);\n    return r;"
+        return self._define(f"load_{word}_of_{kind}", c_type(word), f"const {c_type(kind.scalar)} *from", body)
+
+    def store_word(self, kind: Type, word: Type) -> str:
+        body = "    __builtin_memcpy(to, &value, sizeof value);"
+        return self._define(f"store_{word}_as_{kind}", "void", f"{c_type(kind.scalar)} *to, {c_type(word)} value", body)
+
     def splat(self, kind: Type) -> str:
         v = self.name(kind)
         body = f"    const {v} r = {{{', '.join('x' * kind.lanes)}}};\n    return r;"

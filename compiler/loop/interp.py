@@ -144,8 +144,8 @@ class Machine:
             case Cast(a, kind):
                 return by_lane(partial(cast, kind=kind.scalar), kind, self.eval(a))
             case Bitcast(a, kind):
-                bits = np.asarray(self.eval(a)).view(kind.numpy)
-                return bits if kind.lanes > 1 else bits[()]
+                bits = np.atleast_1d(self.eval(a)).view(kind.numpy)
+                return bits if kind.lanes > 1 else bits[0]
             case Splat(a, kind):
                 return np.full(kind.lanes, self.eval(a))
             case Invoke(function, args) | Apply(Instruction(meaning=function), args):

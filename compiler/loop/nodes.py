@@ -235,7 +235,7 @@ class Cast(Expr):
 
 @dataclass(frozen=True)
 class Bitcast(Expr):
-    """The same bits as another type of the same width and number of lanes."""
+    """The same bits as another type of the same width: four bytes are a word, the first of them its lowest."""
 
     a: Expr
     type: Type = I32
@@ -264,18 +264,20 @@ class Splat(Expr):
 
 @dataclass(frozen=True)
 class Instruction:
-    """A machine instruction: its meaning, and how each emitter spells it.
+    """A machine instruction: its meaning, and how it is spelled.
 
     `meaning` is a scalar or vector function of the loop IR: the interpreter's definition and the fallback where a
-    spelling or the feature is missing. `c` is a format string over {0}, {1} ...
+    spelling or the feature is missing. `llvm` names an intrinsic. `assembly` is one instruction of scalars in
+    registers, for C: %0 is its result, %1, %2 ... are its arguments; it is taken where `defined`, a condition of the
+    preprocessor, holds.
     """
 
     name: str
     meaning: Function
     feature: str
-    c: str = ""
-    c_header: str = ""
     llvm: str = ""
+    assembly: str = ""
+    defined: str = ""
 
 
 @dataclass(frozen=True)

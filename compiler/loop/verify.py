@@ -110,7 +110,7 @@ class _Checker:
                 self.expect(self.expr(a, scope, buffers) == kind.scalar, f"a splat of {a.type} into {kind}")
             case Bitcast(a, kind):
                 given = self.expr(a, scope, buffers)
-                self.expect((given.bits, given.lanes) == (kind.bits, kind.lanes), "a bitcast changes the width")
+                self.expect(given.bits * given.lanes == kind.bits * kind.lanes, "a bitcast changes the width")
             case Invoke(_, args) | Apply(_, args):
                 for arg in args:
                     self.expr(arg, scope, buffers)
