@@ -61,10 +61,10 @@ def enlarged(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(weights @ image @ weights.T, np.float32)
 
 
-def mnist_files(path: Path, seed: int) -> Digits:
+def mnist_files(path: Path) -> Digits:
     """MNIST as idx files, plain or gzipped: a folder with them, or the images file with its labels beside it.
 
-    With both parts, train and t10k, the second is held out; with one part a fifth of it is.
+    With both parts, train and t10k, the second is held out; with one part the last fifth of it is, in the file's order.
     """
     if path.is_dir():
         parts = {name: found for name in ("train", "t10k") if (found := _images_file(path, name)) is not None}
@@ -79,7 +79,9 @@ def mnist_files(path: Path, seed: int) -> Digits:
         path = next(iter(parts.values()))
     x, y = _pair(path)
     part = "MNIST t10k" if "t10k" in path.name else "MNIST"
-    return _split(f"{part} ({len(x):,} images)", x, y, seed)
+    train = len(x) - max(1, round(len(x) * _HELD_OUT))
+    text = f"images 0 to {train - 1:,} for training, {train:,} to {len(x) - 1:,} held out"
+    return Digits(f"{part} ({len(x):,} images)", text, x[:train], y[:train], x[train:], y[train:])
 
 
 def _split(name: str, x: Images, y: NDArray[np.integer], seed: int) -> Digits:

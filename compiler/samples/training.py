@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from compiler.errors import ToolError
@@ -72,6 +73,15 @@ def accuracy(module: Any, x: Images, y: Labels) -> float:
             for i in range(0, len(x), 500)
         ]
     return sum(right) / len(x)
+
+
+def interval(right: int, images: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share, after Wilson (1927): it holds near 100 %, too."""
+    z = 1.959964
+    share = right / images
+    middle = share + z * z / (2 * images)
+    half = z * sqrt(share * (1 - share) / images + z * z / (4 * images * images))
+    return (middle - half) / (1 + z * z / images), (middle + half) / (1 + z * z / images)
 
 
 def check_device(torch: Any, device: str) -> None:

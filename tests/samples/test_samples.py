@@ -23,6 +23,7 @@ from compiler.importers.torch_input import INPUT, OUTPUT  # noqa: E402
 from compiler.samples.digits import enlarged, mnist_files, scikit_learn_digits  # noqa: E402
 from compiler.samples.make import make  # noqa: E402
 from compiler.samples.networks import INPUT_SHAPE  # noqa: E402
+from compiler.samples.training import interval  # noqa: E402
 
 pytestmark = pytest.mark.needs_torch
 
@@ -55,15 +56,42 @@ def test_training_is_the_same_every_time_and_learns(tmp_path: Path) -> None:
     ]
     assert cards_made[0] == cards_made[1]
     assert cards_made[0][0]["held_out"]["accuracy"] > 0.8
-    for file in ("linear.pth", "linear_state.pth", "linear.onnx", "linear.json"):
+    low, high = cards_made[0][0]["held_out"]["interval_95"]
+    assert low < cards_made[0][0]["held_out"]["accuracy"] < high
+    images = ("calibration.npz", "test.npz", "test_labels.npy")
+    for file in ("linear.pth", "linear_state.pth", "linear.onnx", "linear.json", *images):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+def test_data_means_training_and_its_images_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Calibration images come from the training part alone, the test set from what was held out, in order."""
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(50, 28, 28, values=images))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(50, values=np.arange(50) % 10))
+    out = tmp_path / "out"
+    given = ["samples", "make", str(out), "--kind", "linear", "--data", str(tmp_path), "--epochs", "1"]
+    assert cli.main(given) == 0
+    assert "95 % confidence" in capsys.readouterr().err
+    scaled = images[:, None].astype(np.float32) / np.float32(255)
+    calibration = np.load(out / "calibration.npz")[INPUT]
+    assert {x.tobytes() for x in calibration} == {x.tobytes() for x in scaled[:40]}
+    np.testing.assert_array_equal(np.load(out / "test.npz")[INPUT], scaled[40:])
+    np.testing.assert_array_equal(np.load(out / "test_labels.npy"), np.arange(40, 50) % 10)
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 20), (19, 20), (1_960, 2_000), (50, 50)])
+def test_the_interval_is_where_the_share_is_two_deviations_away(right: int, images: int) -> None:
+    """Wilson's ends p solve (share - p)**2 = z**2 p (1 - p) / n."""
+    for p in interval(right, images):
+        assert (right / images - p) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / images, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_made_files_belong_together(kind: str, tmp_path: Path) -> None:
     assert cli.main(["samples", "make", str(tmp_path), "--kind", kind]) == 0
     card = json.loads((tmp_path / f"{kind}.json").read_text())
-    assert card["held_out"] == {"images": 0, "accuracy": None}
+    assert card["held_out"] == {"images": 0, "accuracy": None, "interval_95": None}
+    assert not (tmp_path / "calibration.npz").exists()
     assert inspect_torch(tmp_path / card["file"]).parameters == card["parameters"]
     state = torch.load(tmp_path / f"{kind}_state.pth", weights_only=True)
     made = onnx.load(tmp_path / f"{kind}.onnx")
@@ -93,18 +121,19 @@ def test_mnist_with_both_parts(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(30, values=np.arange(30) % 10))
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(12, 28, 28)))
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(12)))
-    digits = mnist_files(tmp_path, 0)
+    digits = mnist_files(tmp_path)
     assert (len(digits.train_x), len(digits.test_x)) == (30, 12)
     assert digits.train_x.max() == 1
     assert digits.split == "30 for training, the 12 of t10k held out"
 
 
-def test_mnist_with_one_part_holds_out_a_fifth(shared: Path) -> None:
-    found = mnist_files(shared / "data", 3)
+def test_mnist_with_one_part_holds_out_the_last_fifth(shared: Path) -> None:
+    found = mnist_files(shared / "data")
     assert (len(found.train_x), len(found.test_x)) == (8_000, 2_000)
     assert "10,000" in found.name
     assert found.train_x.shape[1:] == (1, 28, 28)
-    file = mnist_files(shared / "data" / "t10k-images-idx3-ubyte.gz", 3)
+    assert found.split == "images 0 to 7,999 for training, 8,000 to 9,999 held out"
+    file = mnist_files(shared / "data" / "t10k-images-idx3-ubyte.gz")
     np.testing.assert_array_equal(found.test_y, file.test_y)
     assert set(found.test_y.tolist()) == set(range(10))
 
@@ -127,7 +156,7 @@ def test_data_that_is_not_mnist(images: bytes | None, labels: bytes | None, tmp_
         if data is not None:
             (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelError) as caught:
-        mnist_files(tmp_path, 0)
+        mnist_files(tmp_path)
     assert caught.value.code == "E1011"
 
 
