@@ -22,7 +22,11 @@ _LANGUAGES = {
     "cpp": ("C++17", "A header and a source with sizes in the types: no heap, no exceptions, no RTTI."),
     "llvm": ("LLVM IR", "Readable IR and an object file, made without a compiler installed."),
 }
-_ARITHMETIC = {"float32": ("float32", "Single-precision floating point, as the model was trained.")}
+_ARITHMETIC = {
+    "float32": ("float32", "Single-precision floating point, as the model was trained."),
+    "int8": ("int8", "8-bit integers throughout: a quarter of flash and RAM. Ranges come from calibration data."),
+    "int8-weights": ("int8 weights", "8-bit weights, float32 arithmetic: a quarter of flash, no calibration."),
+}
 _OBJECTIVES = {
     "balanced": ("Balanced", "Fast code of reasonable size."),
     "speed": ("Speed", "Fewer instructions, more flash."),

@@ -15,10 +15,18 @@ from pydantic import ValidationError
 
 from compiler.errors import ModelError
 from compiler.options import CompileOptions
-from server.codes import DISK_FULL, INVALID_OPTION, LATER, UNKNOWN_MODEL, UNKNOWN_TARGET
+from server.codes import (
+    DISK_FULL,
+    INVALID_OPTION,
+    NO_SAMPLES,
+    UNKNOWN_MODEL,
+    UNKNOWN_TARGET,
+    UNUSED_CALIBRATION,
+    UNUSED_SAMPLES,
+)
 from server.deps import Service
 from server.errors import Problem, from_compiler, from_validation, invalid
-from server.jobs import Model, User
+from server.jobs import FLOAT, Beside, Model, User
 from server.models import StoredModel
 from server.samples import sample_path
 
@@ -33,7 +41,19 @@ SourceFile = Annotated[
     UploadFile | None,
     File(description="A model.py with the class that the weights belong to; options: class_name, class_args."),
 ]
-LaterFile = Annotated[UploadFile | None, File(description="Comes with a later version; refused until then.")]
+VectorsFile = Annotated[UploadFile | None, File(description="Input vectors (.npz) for the validation.")]
+CalibrationFile = Annotated[
+    UploadFile | None,
+    File(description="Typical inputs for int8: .npz, .npy, or a zip of images, sounds or arrays."),
+]
+LabelsFile = Annotated[
+    UploadFile | None,
+    File(description="The right class of each sample (.npy of integers): the report tells the accuracy."),
+]
+SamplesFile = Annotated[
+    UploadFile | None,
+    File(description="The inputs that the labels belong to, like `calibration`; without it they are those."),
+]
 SampleName = Annotated[str | None, Form(description="Or the name of a sample from the catalogue.")]
 
 
@@ -50,11 +70,42 @@ def take_model(parts: Service, user: User, file: UploadFile | None, sha256: str 
     return find_model(parts, user, sha256)
 
 
-def refuse_parts(**files: UploadFile | None) -> None:
-    """Parts of the contract that this version cannot use yet are refused, never ignored."""
-    for name, file in files.items():
-        if file is not None:
-            raise invalid(name, f"the part `{name}` comes with a later version", "Leave it out.", code=LATER)
+def take_beside(
+    parts: Service,
+    options: Sequence[dict[str, Any]],
+    vectors: UploadFile | None,
+    calibration: UploadFile | None,
+    labels: UploadFile | None,
+    samples: UploadFile | None,
+) -> Beside:
+    """The files beside the model, stored. What no compilation would read is refused, never ignored."""
+    unlabelled = labels is None or samples is not None
+    if calibration and unlabelled and all(one["precision"] == FLOAT for one in options):
+        raise invalid(
+            "calibration",
+            "calibration data is for int8, and every compilation of this request is in float32",
+            'Add "precision": "int8" to the options, or leave the data out.',
+            code=UNUSED_CALIBRATION,
+        )
+    if samples and not labels:
+        raise invalid(
+            "samples", "nothing says what these samples are", "Send their classes as `labels`.", code=UNUSED_SAMPLES
+        )
+    if labels and not (samples or calibration):
+        raise invalid(
+            "labels",
+            "there are no samples that these labels belong to",
+            "Send the inputs as `samples`, or as `calibration`.",
+            code=NO_SAMPLES,
+        )
+    return Beside(
+        vectors_sha256=store(parts, vectors.file, "vectors")[0] if vectors else None,
+        calibration_sha256=store(parts, calibration.file, "calibration")[0] if calibration else None,
+        calibration_name=display_name(calibration.filename) if calibration else None,
+        labels_sha256=store(parts, labels.file, "labels")[0] if labels else None,
+        samples_sha256=store(parts, samples.file, "samples")[0] if samples else None,
+        samples_name=display_name(samples.filename) if samples else None,
+    )
 
 
 def find_model(parts: Service, user: User, sha256: str) -> Model:

@@ -39,9 +39,21 @@ def tidy(db: Database, storage: Storage, settings: Settings) -> None:
 
 
 def is_wanted(session: Session, sha256: str) -> bool:
-    """Whether a model, a job's vectors or an artifact has this hash."""
+    """Whether a model, a file that a job was given beside it or an artifact has this hash."""
     jobs = select(Job.id).where(
-        or_(Job.artifact_sha256 == sha256, Job.model_sha256 == sha256, Job.vectors_sha256 == sha256)
+        or_(
+            *(
+                column == sha256
+                for column in (
+                    Job.artifact_sha256,
+                    Job.model_sha256,
+                    Job.vectors_sha256,
+                    Job.calibration_sha256,
+                    Job.labels_sha256,
+                    Job.samples_sha256,
+                )
+            )
+        )
     )
     models = select(StoredModel.sha256).where(StoredModel.sha256 == sha256)
     return bool(session.scalar(select(exists(union_all(jobs, models).subquery().select()))))

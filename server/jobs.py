@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -18,6 +19,7 @@ from server.models import ACTIVE, IdempotencyKey, Job, StoredModel, Tag, WorkerR
 from server.rows import add_state, clock, take_turns
 
 WORKER_SEEN_SECONDS = 60.0
+FLOAT = "float32"  # the precision that needs no calibration
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,46 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The files of a submission beside its model, stored."""
+
+    vectors_sha256: str | None = None
+    calibration_sha256: str | None = None
+    calibration_name: str | None = None
+    labels_sha256: str | None = None
+    samples_sha256: str | None = None
+    samples_name: str | None = None
+
+    def used_by(self, options: dict[str, Any]) -> Beside:
+        """What one compilation needs. Without integers, calibration data serves only as the samples of the labels."""
+        measures = self.labels_sha256 is not None and self.samples_sha256 is None
+        if options.get("precision") == FLOAT and not measures:
+            return replace(self, calibration_sha256=None, calibration_name=None)
+        return self
+
+    def key(self) -> list[str | None]:
+        """What makes two sets of files different; of their names only the endings count."""
+        names = (self.calibration_name, self.samples_name)
+        endings = [PurePath(name or "").suffix.lower() for name in names]
+        return [self.vectors_sha256, self.calibration_sha256, self.labels_sha256, self.samples_sha256, *endings]
+
+
+@dataclass(frozen=True)
 class Submission:
     """One request: a model, and the options of one or more jobs that share it."""
 
     kind: str
     model: Model
     options: Sequence[dict[str, Any]]  # canonical: every option, JSON types
-    vectors_sha256: str | None = None
+    beside: Beside = Beside()
     project: str = ""
     tags: Sequence[str] = ()
     idempotency_key: str | None = None
 
     def cache_key(self, options: dict[str, Any]) -> str:
         """The name counts too: header, report and README of the artifact carry it."""
-        return _digest(self.kind, self.model.sha256, self.model.name, options, self.vectors_sha256)
+        files = self.beside.used_by(options).key()
+        return _digest(self.kind, self.model.sha256, self.model.name, options, files)
 
     def digest(self) -> str:
         """What has to be equal for a repeated request to be the same request."""
@@ -93,6 +121,7 @@ def submit(session: Session, user: User, wanted: Submission) -> list[Job]:
 def _new_job(
     session: Session, user: User, wanted: Submission, options: dict[str, Any], group: str | None, at: float
 ) -> Job:
+    beside = wanted.beside.used_by(options)
     job = Job(
         id=new_id(),
         kind=wanted.kind,
@@ -104,7 +133,7 @@ def _new_job(
         model_sha256=wanted.model.sha256,
         model_name=wanted.model.name,
         model_size=wanted.model.size,
-        vectors_sha256=wanted.vectors_sha256,
+        **asdict(beside),
         target=str(options.get("target", "")),
         emit=str(options.get("emit", "")),
         precision=str(options.get("precision", "")),

@@ -30,8 +30,13 @@ class Claim:
     kind: str
     model_sha256: str
     model_name: str
-    vectors_sha256: str | None
     options: dict[str, Any]
+    vectors_sha256: str | None = None
+    calibration_sha256: str | None = None
+    calibration_name: str | None = None
+    labels_sha256: str | None = None
+    samples_sha256: str | None = None
+    samples_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,19 @@ def claim(session: Session, worker: str, lease: float, kinds: Sequence[str], max
             progress=0.0,
         )
         .returning(
-            Job.id, Job.attempt, Job.kind, Job.model_sha256, Job.model_name, Job.vectors_sha256, Job.options, Job.losses
+            Job.id,
+            Job.attempt,
+            Job.kind,
+            Job.model_sha256,
+            Job.model_name,
+            Job.options,
+            Job.vectors_sha256,
+            Job.calibration_sha256,
+            Job.calibration_name,
+            Job.labels_sha256,
+            Job.samples_sha256,
+            Job.samples_name,
+            Job.losses,
         )
         .execution_options(synchronize_session=False)
     ).one_or_none()
@@ -121,7 +138,8 @@ def claim(session: Session, worker: str, lease: float, kinds: Sequence[str], max
         return None
     again = f"The worker was lost; attempt {row.attempt}." if row.losses else ""
     add_state(session, row.id, row.attempt, "running", clock(session), again)
-    return Claim(row.id, row.attempt, row.kind, row.model_sha256, row.model_name, row.vectors_sha256, row.options)
+    *taken, _ = row
+    return Claim(*taken)
 
 
 def renew(session: Session, claim: Claim, lease: float) -> bool:

@@ -65,11 +65,16 @@ class Job(Base):
     model_name: Mapped[str] = mapped_column(String(200))
     model_size: Mapped[int] = mapped_column(BigInteger)
     vectors_sha256: Mapped[str | None] = mapped_column(String(64))
+    calibration_sha256: Mapped[str | None] = mapped_column(String(64))
+    calibration_name: Mapped[str | None] = mapped_column(String(200))  # its ending tells what kind of file it is
+    labels_sha256: Mapped[str | None] = mapped_column(String(64))
+    samples_sha256: Mapped[str | None] = mapped_column(String(64))
+    samples_name: Mapped[str | None] = mapped_column(String(200))
     target: Mapped[str] = mapped_column(String(64), default="")
     emit: Mapped[str] = mapped_column(String(16), default="")
     precision: Mapped[str] = mapped_column(String(16), default="")
     options: Mapped[dict[str, Any]]
-    cache_key: Mapped[str] = mapped_column(String(64))  # of model, options and vectors
+    cache_key: Mapped[str] = mapped_column(String(64))  # of model, options and the files beside it
     fingerprint: Mapped[str] = mapped_column(String(64), default="")  # of the compiler and tools that made the result
     cached: Mapped[bool] = mapped_column(default=False)
 

@@ -52,6 +52,8 @@ def _compilation(job: Job, positions: Mapping[str, int]) -> CompilationPublic:
         group=job.group,
         owner=job.owner,
         team=job.team,
+        calibration=job.calibration_name,
+        labels=job.labels_sha256 is not None,
         cached=job.cached,
         attempt=job.attempt,
         created_at=moment(job.created_at),

@@ -69,6 +69,8 @@ class CompilationPublic(BaseModel):
     group: str | None = Field(description="Shared by compilations that were asked for together.")
     owner: str
     team: str
+    calibration: str | None = Field(None, description="The name of the calibration file, where one was used.")
+    labels: bool = Field(False, description="Whether labels were given to measure the accuracy with.")
     cached: bool = Field(description="The result of an equal compilation was used.")
     attempt: int = Field(description="How many workers have begun it.")
     created_at: datetime

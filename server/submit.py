@@ -23,6 +23,7 @@ from server.codes import CANCELLED, NO_SERVICE
 from server.models import ENDED
 
 ATTEMPTS = 30  # to come back to a stream that broke; a restart of the service is over by then
+BESIDE = ("vectors", "calibration", "labels", "samples")
 OURS = (
     "model",
     "server",
@@ -68,14 +69,24 @@ def upload(client: httpx2.Client, args: argparse.Namespace, options: dict[str, A
     data = {"options": json.dumps(options), "project": args.project, "tags": args.tag}
     with args.model.open("rb") as model:
         files: dict[str, Any] = {"model": (args.model.name, model)}
-        if args.vectors is not None:
-            must_exist(args.vectors, "vectors")
-            files["vectors"] = (args.vectors.name, args.vectors.read_bytes())
+        files |= {part: _part(path, part) for part in BESIDE if (path := getattr(args, part, None)) is not None}
         answer = client.post("/api/v1/compilations", files=files, data=data, headers=headers)
     made = dict(checked(answer).json())
     if not isinstance(made.get("url"), str):
         raise no_service(args.server, "what answers there is no DeepMetal service")
     return made
+
+
+def _part(path: Path, name: str) -> tuple[str, bytes]:
+    """A file beside the model, as a part of the form. A folder goes as a zip of its files."""
+    must_exist(path, name)
+    if not path.is_dir():
+        return path.name, path.read_bytes()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            archive.writestr(zipfile.ZipInfo(file.relative_to(path).as_posix()), file.read_bytes())
+    return f"{path.resolve().name}.zip", packed.getvalue()
 
 
 def wait(client: httpx2.Client, made: dict[str, Any], args: argparse.Namespace) -> int:

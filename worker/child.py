@@ -23,6 +23,7 @@ from server.codes import BUG, CHILD_DIED, NOT_CONFINED
 from worker import session
 
 Emit = Callable[[dict[str, Any]], None]
+BESIDE = ("vectors", "calibration", "labels", "samples")  # files that a compilation may be given beside its model
 Work = Callable[[dict[str, Any], Path, Emit], dict[str, Any]]
 
 
@@ -102,6 +103,7 @@ def compile_or_inspect(job: dict[str, Any], folder: Path, emit: Emit) -> dict[st
     asked = given.pop("targets", ())
     options = CompileOptions.model_validate(given)
     model = folder / job["model"]
+    beside: dict[str, Any] = {part: folder / job[part] for part in BESIDE if job[part]}
     try:
         if job["kind"] == "inspect":
             found = inspect_model(model, options, display_name=job["name"], asked=asked)
@@ -111,8 +113,8 @@ def compile_or_inspect(job: dict[str, Any], folder: Path, emit: Emit) -> dict[st
             options,
             folder / "out",
             trace=Trace(lambda event: emit(event.to_json())),
-            vectors=folder / job["vectors"] if job["vectors"] else None,
             display_name=job["name"],
+            **beside,
         )
         return {"archive": artifact.archive.name, "timings": dict(artifact.report.timings)}
     except DeepMetalError as error:

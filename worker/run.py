@@ -147,27 +147,37 @@ def attempt(claim: Claim, folder: Path, parts: Parts, hold: Hold) -> Outcome:
 
 
 def prepare(claim: Claim, folder: Path, parts: Parts) -> None:
-    """Lay out the job's folder: the model under a plain name, and job.json."""
+    """Lay out the job's folder: the files under plain names, and job.json."""
     (folder / "tmp").mkdir(mode=0o700)
-    suffix = Path(claim.model_name).suffix.lower()
-    model = "model" + (suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 12 else "")
-    parts.storage.copy_to(claim.model_sha256, folder / model)
-    if claim.vectors_sha256:
-        parts.storage.copy_to(claim.vectors_sha256, folder / "vectors.npz")
+    files = {
+        "model": (claim.model_sha256, "model" + _ending(claim.model_name)),
+        "vectors": (claim.vectors_sha256, "vectors.npz"),
+        "calibration": (claim.calibration_sha256, "calibration" + _ending(claim.calibration_name or "")),
+        "labels": (claim.labels_sha256, "labels.npy"),
+        "samples": (claim.samples_sha256, "samples" + _ending(claim.samples_name or "")),
+    }
+    for sha256, name in files.values():
+        if sha256:
+            parts.storage.copy_to(sha256, folder / name)
     settings = parts.settings
     limits = Limits(
         cpu_seconds=max(1, round(settings.job_seconds)), memory=int(settings.job_memory), file_size=FILE_SIZE
     )
     job = {
         "kind": claim.kind,
-        "model": model,
+        **{part: name if sha256 else None for part, (sha256, name) in files.items()},
         "name": claim.model_name,
-        "vectors": "vectors.npz" if claim.vectors_sha256 else None,
         "options": claim.options,
         "limits": limits.to_json(),
         "sandbox": parts.sandbox,
     }
     (folder / "job.json").write_text(json.dumps(job))
+
+
+def _ending(name: str) -> str:
+    """A file's own ending, where it is a plain one."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 12 else ""
 
 
 def follow(claim: Claim, folder: Path, parts: Parts, hold: Hold) -> Outcome | None:

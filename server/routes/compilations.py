@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, Depends, Form, Header, Path, Query, Request, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import ColumnElement, exists, func, select
 
@@ -37,16 +37,18 @@ from server.deps import (
 )
 from server.errors import Problem, invalid
 from server.forms import (
-    LaterFile,
+    CalibrationFile,
+    LabelsFile,
     ModelFile,
     ModelHash,
     SampleName,
+    SamplesFile,
     SourceFile,
+    VectorsFile,
     read_options,
     read_source,
     read_tags,
-    refuse_parts,
-    store,
+    take_beside,
     take_model,
 )
 from server.ids import PATTERN
@@ -75,25 +77,26 @@ def create_compilation(
     options: Annotated[
         str, Form(description="JSON: the command line's options in snake_case; target, emit, precision may be lists.")
     ] = "{}",
-    vectors: Annotated[UploadFile | None, File(description="Input vectors (.npz) for the validation.")] = None,
+    vectors: VectorsFile = None,
     project: Label = "",
     tags: Annotated[list[str], Form(description="Repeat the field, or separate by commas.")] = [],  # noqa: B006
-    calibration: LaterFile = None,
-    labels: LaterFile = None,
+    calibration: CalibrationFile = None,
+    labels: LabelsFile = None,
+    samples: SamplesFile = None,
     source: SourceFile = None,
     idempotency_key: IdempotencyHeader = None,
 ) -> CompilationCreated:
     """Store the model, record one compilation for each combination of options, wake a worker."""
-    refuse_parts(calibration=calibration, labels=labels)
     chosen = read_options(options, catalog.settle, read_source(source))
     refuse_source(parts.settings, chosen)
     tagged = read_tags(tags)
+    beside = take_beside(parts, chosen, vectors, calibration, labels, samples)
     stored = take_model(parts, user, model, model_sha256, sample)
     wanted = Submission(
         kind="compile",
         model=stored,
         options=chosen,
-        vectors_sha256=store(parts, vectors.file, "vectors")[0] if vectors else None,
+        beside=beside,
         project=project,
         tags=tagged,
         idempotency_key=idempotency_key,

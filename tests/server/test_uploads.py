@@ -77,9 +77,3 @@ def test_equal_uploads_are_stored_once(client: TestClient) -> None:
     assert first["model"]["sha256"] == second["model"]["sha256"]
     stored = [sha256 for sha256, _ in parts(client).storage.list()]
     assert stored == [first["model"]["sha256"]]
-
-
-@pytest.mark.parametrize("part", ["calibration", "labels"])
-def test_a_part_of_a_later_version_is_refused_not_ignored(client: TestClient, part: str) -> None:
-    answer = client.post(f"{API}/compilations", files={"model": ("m.onnx", b"x"), part: ("f.npy", b"y")})
-    assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, "E1010", part)

@@ -26,7 +26,7 @@ from worker.run import Story
 from worker.slots import ANY, INSPECT, Slots
 from worker.supervisor import Consumer
 
-CLAIM = Claim("0" * 26, 1, "compile", "0" * 64, "m.onnx", None, {"target": "t"})
+CLAIM = Claim("0" * 26, 1, "compile", "0" * 64, "m.onnx", {"target": "t"})
 
 
 def line(**event: object) -> bytes:

@@ -551,14 +551,19 @@ export interface components {
             tags: string[];
             /**
              * Calibration
-             * @description Comes with a later version; refused until then.
+             * @description Typical inputs for int8: .npz, .npy, or a zip of images, sounds or arrays.
              */
             calibration?: string | null;
             /**
              * Labels
-             * @description Comes with a later version; refused until then.
+             * @description The right class of each sample (.npy of integers): the report tells the accuracy.
              */
             labels?: string | null;
+            /**
+             * Samples
+             * @description The inputs that the labels belong to, like `calibration`; without it they are those.
+             */
+            samples?: string | null;
             /**
              * Source
              * @description A model.py with the class that the weights belong to; options: class_name, class_args.
@@ -714,6 +719,17 @@ export interface components {
             /** Team */
             team: string;
             /**
+             * Calibration
+             * @description The name of the calibration file, where one was used.
+             */
+            calibration: string | null;
+            /**
+             * Labels
+             * @description Whether labels were given to measure the accuracy with.
+             * @default false
+             */
+            labels: boolean;
+            /**
              * Cached
              * @description The result of an equal compilation was used.
              */
@@ -803,6 +819,17 @@ export interface components {
             owner: string;
             /** Team */
             team: string;
+            /**
+             * Calibration
+             * @description The name of the calibration file, where one was used.
+             */
+            calibration: string | null;
+            /**
+             * Labels
+             * @description Whether labels were given to measure the accuracy with.
+             * @default false
+             */
+            labels: boolean;
             /**
              * Cached
              * @description The result of an equal compilation was used.
@@ -2008,11 +2035,18 @@ export interface components {
             emit: "c" | "cpp" | "llvm";
             /**
              * Precision
-             * @description The arithmetic of the generated code.
+             * @description The arithmetic of a float model's code; what is quantised already is compiled as it is.
              * @default float32
-             * @constant
+             * @enum {string}
              */
-            precision: "float32";
+            precision: "float32" | "int8" | "int8-weights";
+            /**
+             * Rounding
+             * @description How integer sums are rounded: once (CMSIS-NN single rounding, XNNPACK) or twice (TFLite Micro).
+             * @default single
+             * @enum {string}
+             */
+            rounding: "single" | "double";
             /**
              * Optimize
              * @description What to favour when a choice trades one cost for another.
@@ -2130,6 +2164,53 @@ export interface components {
              * @default false
              */
             softmax: boolean;
+            /**
+             * Quantizer
+             * @description What --precision int8 does: ranges alone; ranges chosen by measured error, and bias correction; or equalisation and adaptive rounding as well.
+             * @default standard
+             * @enum {string}
+             */
+            quantizer: "quick" | "standard" | "thorough";
+            /**
+             * Observer
+             * @description How a tensor's range is found; auto measures all and takes the best for each tensor.
+             * @default auto
+             * @enum {string}
+             */
+            observer: "auto" | "minmax" | "percentile" | "mse" | "entropy";
+            /**
+             * Preprocess
+             * @description What becomes of calibration images and sounds, as scale=1/255,mean=0.5,std=0.25,resize=32x32.
+             * @default
+             */
+            preprocess: string;
+            /**
+             * Io
+             * @description Types of inputs and outputs of an int8 model: the source model's, or int8 throughout.
+             * @default source
+             * @enum {string}
+             */
+            io: "source" | "int8";
+            /**
+             * Keep
+             * @description Layers that do not become int8, by name: int16 activations, or float32.
+             */
+            keep: {
+                [key: string]: "int16" | "float32";
+            };
+            /**
+             * Accuracy Budget
+             * @description What int8 may cost: points of accuracy (0.5; without labels: of agreement with float), or the least output SQNR (25dB). Layers that hurt most get more bits until it holds.
+             * @default null
+             */
+            accuracy_budget: string | null;
+            /**
+             * Mixed
+             * @description What the layers become that --accuracy-budget takes out of int8.
+             * @default int16
+             * @enum {string}
+             */
+            mixed: "int16" | "float32";
             /**
              * Run
              * @description Run and validate the result on the emulator.

@@ -7,6 +7,7 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   board: null,
   emit: "c",
   precision: "float32",
+  rounding: "single",
   optimize: "balanced",
   name: "model",
   shape: {},
@@ -25,6 +26,13 @@ export const DEFAULT_OPTIONS: CompileOptions = {
   budget: {},
   vectors: 4,
   softmax: false,
+  quantizer: "standard",
+  observer: "auto",
+  preprocess: "",
+  io: "source",
+  keep: {},
+  accuracy_budget: null,
+  mixed: "int16",
   run: true,
 }
 
