@@ -72,7 +72,7 @@ class Reader(Protocol):
     def subgraph(self, body: Any, types: Sequence[TensorType]) -> tuple[Graph, tuple[Value, ...]]:
         """A sub-graph attribute as a graph: inputs of these types, then the values of outer scopes that it reads."""
 
-    def unsupported(self, reason: str, help: str = "") -> ModelError:
+    def unsupported(self, reason: str, help: str = "", code: str = "E0202") -> ModelError:
         """The error to raise when this node cannot be expressed."""
 
 

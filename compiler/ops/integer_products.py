@@ -18,6 +18,7 @@ from compiler.ops.conv import Conv, read_geometry
 from compiler.ops.dense import MatMul, batch_index, product_of
 from compiler.ops.numbers import converted, require
 from compiler.ops.quantize import Quantize
+from compiler.ops.quantized_spellings import convolution, matrix_product, static
 from compiler.ops.shaping import Reshape
 from compiler.ops.window import inside
 
@@ -158,7 +159,10 @@ def _factor(r: Reader, left: Value, right: Value, result: Value) -> Value:
 
 
 class ConvIntegerSpelling(Spelling):
-    """Without scales the int32 numbers themselves; with them (QLinearConv) rounded to 8 bits again."""
+    """Without scales the int32 numbers themselves; with them (QLinearConv) rounded to 8 bits again.
+
+    Where the scales are known, as in every model that a quantiser wrote, it is read as quantized_spellings.py says.
+    """
 
     onnx = ("ConvInteger", "QLinearConv")
 
@@ -169,6 +173,8 @@ class ConvIntegerSpelling(Spelling):
             op = ConvInteger(*read_geometry(r, r.type(0), r.type(1)))
             return r.add(op, r.value(0), r.value(1), None, _optional(r, 2), _optional(r, 3))
         require(r, BYTES, 0, 3, 7)
+        if static(r, *range(1, 8)):
+            return convolution(r)
         x, w, zero = r.value(0), r.value(3), r.value(7)
         op = ConvInteger(*read_geometry(r, x.type, w.type))
         total = r.add(op, x, w, _optional(r, 8), r.value(2), r.value(5))
@@ -180,7 +186,7 @@ class ConvIntegerSpelling(Spelling):
 
 
 class MatMulIntegerSpelling(Spelling):
-    """Without scales the int32 numbers themselves; with them (QLinearMatMul) rounded to 8 bits again."""
+    """Without scales the int32 numbers themselves; with them (QLinearMatMul) rounded to 8 bits again; see above."""
 
     onnx = ("MatMulInteger", "QLinearMatMul")
 
@@ -191,6 +197,8 @@ class MatMulIntegerSpelling(Spelling):
             zeros = [None if (z := _optional(r, i)) is None else (_rows, _single)[i - 2](r, z) for i in (2, 3)]
             return product_of(r, MatMulInteger(), r.value(0), r.value(1), *zeros)
         require(r, BYTES, 0, 3, 7)
+        if static(r, 1, 2, 4, 5, 6, 7):
+            return matrix_product(r)
         a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = (r.value(i) for i in range(8))
         total = product_of(r, MatMulInteger(), a, b, _rows(r, a_zero), _single(r, b_zero))
         scale = _factor(r, _rows(r, a_scale), _single(r, b_scale), _single(r, y_scale))

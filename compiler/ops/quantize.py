@@ -35,7 +35,7 @@ class Quantize(Elementwise):
     saturate: bool = True
     arity = 3
     dtypes = NUMBERS
-    onnx = ("QuantizeLinear",)
+    onnx = ("QuantizeLinear", "com.microsoft:QuantizeLinear")
 
     def result(self, *dtypes: str) -> str:
         return self.to
@@ -80,7 +80,7 @@ class Dequantize(Elementwise):
     arity = 3
     dtypes = NUMBERS
     folds = False
-    onnx = ("DequantizeLinear",)
+    onnx = ("DequantizeLinear", "com.microsoft:DequantizeLinear")
 
     def result(self, *dtypes: str) -> str:
         return self.to
