@@ -14,6 +14,7 @@ from compiler.ops.arithmetic import Add, Mul
 from compiler.ops.elementwise import Elementwise
 from compiler.ops.lookup import Lookup
 from compiler.passes.fuse_elementwise import fuse_elementwise
+from compiler.quant.rules.arithmetic import integer_arithmetic
 from compiler.quant.rules.lookup import merge_lookups, tabulate
 from tests.support.op_cases import examples
 from tests.support.quantized import Grid, QuantizedBuild, operators, results, whole_range
@@ -103,6 +104,17 @@ def test_constants_of_one_number_are_part_of_the_table() -> None:
     x = b.dequantized(b.integers("uint8", 7, 9), Grid(0.1, 128, "uint8"))
     y = b.add(Add(), b.add(Mul(), x, b.const(np.float32(0.3))), b.const(np.full((1, 1), 0.7, np.float32)))
     graph = b.graph(b.quantized(y, X))
+    made = folded(graph)
+    assert operators(made) == ["Lookup"]
+    inputs = whole_range(graph)
+    np.testing.assert_array_equal(results(made, inputs)[0], results(graph, inputs)[0])
+
+
+def test_a_sum_with_one_constant_is_a_table_of_integer_arithmetic() -> None:
+    b = QuantizedBuild()
+    x, c = b.dequantized(b.integers("int8", 400), X), b.dequantized(b.const(np.int8(77)), Grid(0.02, 3))
+    graph = integer_arithmetic.apply(b.graph(b.quantized(b.add(Add(), x, c), X)))[0].without_dead_code()
+    assert operators(graph) == ["AddInteger"]
     made = folded(graph)
     assert operators(made) == ["Lookup"]
     inputs = whole_range(graph)

@@ -10,11 +10,14 @@ from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Array, TensorType
 from compiler.ops.activations import Clip
 from compiler.ops.elementwise import Elementwise, Map, Step
+from compiler.ops.integer_arithmetic import IntegerArithmetic
 from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.quantize import Dequantize, Quantize
+from compiler.ops.requantize import Requantize
 from compiler.ops.shaping import Identity
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 
+_COSTLY = (Quantize, Dequantize, Requantize, IntegerArithmetic)
 _RESULTS = frozenset({"int8", "uint8", "int16", "uint16"})
 
 
@@ -23,8 +26,8 @@ def tabulate(g: Graph, node: Node) -> Swap | Skip:
     """Quantize(f(Dequantize(x)))  becomes  a lookup of the 8-bit number x; a mere clamp stays two comparisons."""
     assert isinstance(node.op, (Elementwise, Map))
     steps = node.op.steps if isinstance(node.op, Map) else (Step(node.op, ()),)
-    if not any(isinstance(s.op, (Quantize, Dequantize)) for s in steps):
-        return Skip("it does not leave the integers")
+    if not any(isinstance(s.op, _COSTLY) for s in steps):
+        return Skip("it is cheap as it is")
     if node.output.type.dtype not in _RESULTS:
         return Skip("the result is no small integer")
     running = [i for i, v in enumerate(node.inputs) if g.constant(v) is None]
@@ -96,4 +99,4 @@ def _clamped(node: Node, x: Value, low: int, high: int) -> Swap:
     return Swap(nodes=(replace(node, op=inside if changes else Identity(), inputs=(x,)),))
 
 
-RULES: tuple[Rule, ...] = (tabulate, merge_lookups)
+LATE_RULES: tuple[Rule, ...] = (tabulate, merge_lookups)
