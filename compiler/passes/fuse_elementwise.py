@@ -11,6 +11,7 @@ from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map, Step
 from compiler.ops.pool_window import Pool
+from compiler.ops.requantize import Requantize
 from compiler.passes.rule import Skip, Swap, merged, rule
 
 _LONGEST = 24  # steps of one fused expression
@@ -61,6 +62,9 @@ def fuse_elementwise(g: Graph, node: Node) -> Swap | Skip:
             reason = "the operand is rounded as it is stored"
             continue
         outer, inner = as_map(node.op), as_map(producer.op)
+        if isinstance(inner.steps[-1].op, Requantize):
+            reason = "the operand takes less memory as integers, and kernels store them"
+            continue
         if len(outer.steps) + len(inner.steps) > _LONGEST:
             reason = f"the chain would pass {_LONGEST} steps"
             continue
@@ -103,6 +107,8 @@ def fuse_tail(g: Graph, node: Node) -> Swap | Skip:
             reason = "the result has a second reader"
         elif not _types_fit(producer, node):
             reason = "not everything is float32"
+        elif producer.op.tail is not None and isinstance(producer.op.tail.steps[-1].op, Requantize):
+            reason = "the result is stored as integers"
         else:
             candidates.append((-producer.macs, order[id(producer)], place, producer))
     if not candidates:

@@ -20,12 +20,15 @@ from compiler.passes.fold_pad import fold_pad_into_conv
 from compiler.passes.fuse_elementwise import fuse_elementwise, fuse_tail
 from compiler.passes.remove_no_ops import merge_reshapes, merge_transposes, remove_no_ops
 from compiler.passes.rule import Rule
+from compiler.quant.fixed_point import Rounding
+from compiler.quant.fold import after_fusion, annotated, before_fusion, with_rounding
 from compiler.report import PassInfo
 from compiler.trace import debug_level
 
 log = logging.getLogger("deepmetal.passes")
 
 RULES: tuple[Rule, ...] = (
+    *before_fusion(),
     remove_no_ops,
     merge_reshapes,
     merge_transposes,
@@ -34,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     fold_scale_and_shift,
     split_batch_norm,
     fuse_elementwise,
+    *after_fusion(),
     fuse_tail,
     remove_no_ops,
     flatten_in_memory_order,
@@ -50,15 +54,19 @@ class Optimized:
     passes: tuple[PassInfo, ...]
 
 
-def optimize(graph: Graph, native_io: bool = False, rules: Sequence[Rule] = RULES) -> Optimized:
-    """Run all passes. Outputs equal the original's up to float rounding of folded weights."""
+def optimize(
+    graph: Graph, native_io: bool = False, rules: Sequence[Rule] = RULES, rounding: Rounding = "single"
+) -> Optimized:
+    """Run all passes. Outputs equal the original's up to float rounding of folded weights; quantised tensors up to a
+    step of their scale."""
     dump("import.graph", partial(text, graph))
+    graph = annotated(graph)
     infos: list[PassInfo] = []
     for rule in rules:
         graph, info = _measured(graph, rule.name, partial(_counted, rule=rule))
         if info is not None:
             infos.append(info)
-    graph, info = _measured(graph, LAYOUTS, partial(_layouts, native_io=native_io))
+    graph, info = _measured(with_rounding(graph, rounding), LAYOUTS, partial(_layouts, native_io=native_io))
     if info is not None:
         infos.append(info)
     return Optimized(graph, tuple(_merged(infos)))

@@ -1,17 +1,18 @@
 """Rounding of integer arithmetic, defined once: in numpy, and the same in the loop language.
 
-A real factor is a 31-bit multiplier and a shift: factor = multiplier * 2**(shift - 31), with 2**30 <= multiplier < 2**31.
+A real factor is a 31-bit multiplier and a shift: factor = multiplier * 2**(shift - 31), 2**30 <= multiplier < 2**31.
 Two modes say how a sum times that factor becomes a whole number:
 
 `single`: one rounding, half up: floor(sum * multiplier / 2**(31 - shift) + 1/2). CMSIS-NN with
 CMSIS_NN_USE_SINGLE_ROUNDING, TensorFlow Lite with TFLITE_SINGLE_ROUNDING.
 
-`double`: gemmlowp's two roundings: the high half of the doubled product, rounded half up, and then a division by a power
-of two, rounded half away from zero. TensorFlow Lite Micro, CMSIS-NN as it comes, TensorFlow Lite's reference kernels.
+`double`: gemmlowp's two roundings: the high half of the doubled product, rounded half up, and then a division by a
+power of two, rounded half away from zero. TensorFlow Lite Micro, CMSIS-NN as it comes, TensorFlow Lite's reference
+kernels.
 
 64-bit sums (16-bit activations) use a multiplier reduced to 16 bits and one rounding in both modes, as those do.
-Sources: gemmlowp `fixedpoint/fixedpoint.h` and `doc/quantization.md`; Jacob et al., 2018 (arXiv:1712.05877), section 2.2;
-TensorFlow Lite `kernels/internal/common.h` and `quantization_util.cc`.
+Sources: gemmlowp `fixedpoint/fixedpoint.h` and `doc/quantization.md`; Jacob et al., 2018 (arXiv:1712.05877), section
+2.2; TensorFlow Lite `kernels/internal/common.h` and `quantization_util.cc`.
 """
 
 from __future__ import annotations
