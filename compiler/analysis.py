@@ -83,7 +83,7 @@ def analyse(path: Path, options: CompileOptions, *, display_name: str | None = N
     """The analysis of a model that can be compiled. Raises ModelError for one that cannot."""
     chosen = target(options.target)
     source = load(path, options, display_name)
-    graph = optimize(source.graph, native_io=options.io_layout == "native").graph
+    graph = optimize(source.graph, options.io_layout == "native", rounding=options.rounding).graph
     program = lower(graph, chosen.abilities, options.optimize, options.name)
     nodes = {n.output.name: n for n in graph.nodes}
     return analysis(program, nodes, chosen.name)

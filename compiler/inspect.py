@@ -59,7 +59,7 @@ def _planned(
     if too_large(look.graph):
         return None, [], None, TOO_LARGE
     try:
-        graph = optimize(look.graph, native_io=options.io_layout == "native").graph
+        graph = optimize(look.graph, options.io_layout == "native", rounding=options.rounding).graph
     except DeepMetalError as error:
         return None, [], None, error.title
     except CRASHES as error:

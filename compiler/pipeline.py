@@ -61,7 +61,7 @@ __all__ = ["compile_model", "inspect_model"]
 def lower_model(path: Path, options: CompileOptions) -> Program:
     """The kernels and the plan of a model, as `compile_model` would print them."""
     source = load(path, options, None)
-    graph = optimize(source.graph, native_io=options.io_layout == "native").graph
+    graph = optimize(source.graph, options.io_layout == "native", rounding=options.rounding).graph
     return lower(graph, targets.target(options.target).abilities, options.optimize, options.name)
 
 
@@ -102,7 +102,7 @@ def compile_model(
             count = len(source.graph.nodes)
             trace.log(f"{source.format} model, {count} operators, {source.graph.parameters():,} weights")
         with trace.stage("optimize"):
-            optimized = optimize(source.graph, native_io=options.io_layout == "native")
+            optimized = optimize(source.graph, options.io_layout == "native", rounding=options.rounding)
             for step in optimized.passes:
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
