@@ -73,6 +73,22 @@ class Value:
     def only_planar(self) -> bool:
         return bool(self.first) and not self.last
 
+    def turned(self, axes: Sequence[int]) -> str:
+        """Its name with the source's axes in another order; turned at compile time where it is constant."""
+        if self.array is not None:
+            return self.builder.constant(np.transpose(self.array, axes), self.name)
+        return self.builder.add("Transpose", self.source, perm=list(axes))
+
+    def spread(self, rank: int) -> str:
+        """A constant so that it broadcasts against channels-first tensors of this rank."""
+        array: Any = self.array
+        if array.size == 1:
+            return self.builder.constant(array.reshape(()))
+        full = np.transpose(array.reshape((1,) * (rank - array.ndim) + array.shape), to_first(rank))
+        while full.ndim > 1 and full.shape[0] == 1:
+            full = full[0]
+        return self.builder.constant(full)
+
 
 def planar_operands(values: Sequence[Value]) -> list[str] | None:
     """Operands of an elementwise operator with channels first; None where the source's order is as good.
@@ -85,20 +101,9 @@ def planar_operands(values: Sequence[Value]) -> list[str] | None:
     names = []
     for v in values:
         if v.array is not None:
-            names.append(_broadcast_constant(v, rank))
+            names.append(v.spread(rank))
         elif v.rank == rank:
             names.append(v.planar)
         else:
             return None
     return names
-
-
-def _broadcast_constant(value: Value, rank: int) -> str:
-    """The constant so that it broadcasts against channels-first tensors of this rank."""
-    array: Any = value.array
-    if array.size == 1:
-        return value.builder.constant(array.reshape(()))
-    full = np.transpose(array.reshape((1,) * (rank - array.ndim) + array.shape), to_first(rank))
-    while full.ndim > 1 and full.shape[0] == 1:
-        full = full[0]
-    return value.builder.constant(full)

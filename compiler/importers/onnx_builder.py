@@ -87,11 +87,18 @@ class OnnxBuilder:
                     if name == old:
                         names[i] = new
 
-    def model(self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto], name: str) -> ModelProto:
+    def model(
+        self,
+        inputs: Sequence[ValueInfoProto],
+        outputs: Sequence[ValueInfoProto],
+        name: str,
+        opset: int = OPSET,
+        ir_version: int = IR_VERSION,
+    ) -> ModelProto:
         read = {i for node in self.nodes for i in node.input} | {o.name for o in outputs}
         tensors = [t for key, t in self.tensors.items() if key in read or _has_graphs(self.nodes)]
         graph = helper.make_graph(self.nodes, name, list(inputs), list(outputs), tensors)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
 def _has_graphs(nodes: Sequence[NodeProto]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ def _weights(c: Call, index: int, axes: tuple[int, ...]) -> str:
     w = c.value(index)
     if w.rank != len(axes):
         raise ModelError("E0160", f"the weights of {c.op.kind} have {w.rank} dimensions")
-    if w.array is not None:
-        return c.builder.constant(np.transpose(w.array, axes), w.name)
-    return c.add("Transpose", w.source, perm=list(axes))
+    return w.turned(axes)
 
 
 @converts("CONV_2D", "CONV_3D")
@@ -57,7 +56,7 @@ def conv(c: Call) -> Value:
         raise ModelError("E0160", f"{c.op.kind} of {x.shape[-1]} channels has weights for {channels}")
     window = _window(c, x, kernel, strides, dilations)
     group = x.shape[-1] // channels
-    y = c.add("Conv", x.planar, weights, c.optional(2), dilations=dilations, group=group, **window)
+    y = c.add("Conv", x.planar, weights, c.bias(2), dilations=dilations, group=group, **window)
     return c.made_planar(c.activated(y))
 
 
@@ -68,7 +67,7 @@ def depthwise(c: Call) -> Value:
     weights = _weights(c, 1, (3, 0, 1, 2))
     strides, dilations = _steps(c, "stride", 4), _steps(c, "dilation", 4)
     window = _window(c, x, list(w[1:3]), strides, dilations)
-    y = c.add("Conv", x.planar, weights, c.optional(2), dilations=dilations, group=x.shape[-1], **window)
+    y = c.add("Conv", x.planar, weights, c.bias(2), dilations=dilations, group=x.shape[-1], **window)
     return c.made_planar(c.activated(y))
 
 
@@ -85,7 +84,7 @@ def conv_transpose(c: Call) -> Value:
     dilations = _steps(c, "dilation", rank) if rank == 5 else [1, 1]
     pads, missing = padding.transposed(x.shape[1:-1], output[1:-1], kernel, strides, dilations)
     y = c.add(
-        "ConvTranspose", x.planar, weights, c.optional(3),
+        "ConvTranspose", x.planar, weights, c.bias(3, x=2),
         kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, output_padding=missing,
     )  # fmt: skip
     return c.made_planar(c.activated(y))
@@ -124,10 +123,11 @@ def fully_connected(c: Call) -> Value:
     name = x.planar if same_either_way else x.source
     if not flat:
         name = c.add("Reshape", name, c.const([-1, w.shape[1]]))
-    y = c.activated(c.add("Gemm", name, w.source, c.optional(2), transB=1))
-    if len(c.out_shape) != 2:
-        y = c.add("Reshape", y, c.const(c.out_shape))
-    return c.made(y)
+    y = c.activated(c.add("Gemm", name, w.source, c.bias(2), transB=1))
+    if len(c.out_shape) == 2:
+        return c.made(y)
+    flat_result = c.stored(Value(c.builder, (prod(c.out_shape[:-1]), w.shape[0]), last=y))
+    return c.made_stored(c.add("Reshape", flat_result.source, c.const(c.out_shape)))
 
 
 @converts("BATCH_MATMUL")

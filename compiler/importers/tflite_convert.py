@@ -16,7 +16,8 @@ from compiler.importers.onnx_builder import OnnxBuilder, value_info
 from compiler.importers.tflite_math import element_type
 from compiler.importers.tflite_model import Tensor, TfliteModel
 from compiler.importers.tflite_node import Call, Scope, converts
-from compiler.importers.tflite_run import INT8, is_quantized, run
+from compiler.importers.tflite_quant import IR_VERSION, OPSET, Dequantized, checked, is_quantized
+from compiler.importers.tflite_run import run
 from compiler.inspection import OpenTensor, Unsupported
 
 
@@ -45,10 +46,7 @@ def convert(model: TfliteModel, name: str) -> Converted:
         called = scope.builder.claim(tensor.name)
         onnx_inputs.append(value_info(called, tensor.dtype, tensor.shape))
         scope.values[index] = Value(scope.builder, tensor.shape, tensor.dtype, last=called)
-    if any(is_quantized(graph.tensors[i]) for i in (*graph.inputs, *graph.outputs)):
-        unsupported.append(Unsupported(node="model", op="int8", code="E0162", reason=INT8[0], help=INT8[1]))
-    else:
-        run(scope, unsupported)
+    run(scope, unsupported)
     onnx_outputs = []
     if not unsupported:
         for index in dict.fromkeys(graph.outputs):
@@ -56,7 +54,9 @@ def convert(model: TfliteModel, name: str) -> Converted:
             if value is None:
                 raise ModelError("E0160", f"output '{tensor.name[:80]}' of the model is never computed")
             onnx_outputs.append(value_info(value.source, tensor.dtype, tensor.shape))
-    made = None if unsupported else scope.builder.model(onnx_inputs, onnx_outputs, name)
+    quantized = any(is_quantized(t) for g in model.subgraphs for t in g.tensors)
+    version = (OPSET, IR_VERSION) if quantized else ()
+    made = None if unsupported else scope.builder.model(onnx_inputs, onnx_outputs, name, *version)
     return Converted(
         made,
         unsupported,
@@ -74,13 +74,37 @@ def _open(tensor: Tensor) -> OpenTensor:
 
 @converts("DEQUANTIZE")
 def dequantize(c: Call) -> Value:
-    """Of constants only: half-precision and integer weights are floats already."""
+    """What quantised integers, or half-precision weights, stand for."""
     array = c.known(0)
-    if array is None or array.dtype != np.float32:
-        raise c.unsupported(INT8[0], INT8[1], code="E0162")
-    return Value.constant(c.builder, array)
+    if array is not None:
+        return c.value()
+    if not is_quantized(c.tensor()):
+        return c.made(c.add("Cast", c.x(), to=element_type("float32")))
+    real = Dequantized.of(c.scope.values[c.op.inputs[0]], checked(c.tensor()))
+    return c.made_planar(real.planar) if real.only_planar else c.made(real.source)
 
 
-@converts("QUANTIZE", "FAKE_QUANT")
+@converts("QUANTIZE")
 def quantize(c: Call) -> Value:
-    raise c.unsupported(INT8[0], INT8[1], code="E0162")
+    """Numbers, or numbers stored with another scale, as the result's tensor stores them."""
+    if not c.is_quantized():
+        raise c.unsupported(f"QUANTIZE to {c.out_tensor().dtype} without a scale is not supported", code="E0175")
+    return c.value()
+
+
+@converts("FAKE_QUANT")
+def fake_quant(c: Call) -> Value:
+    """Rounded to 2**bits numbers between min and max, which move so that zero is one of them."""
+    bits, low, high = c.option("num_bits"), c.number("min"), c.number("max")
+    if not 2 <= bits <= 8 or not low <= 0 <= high or low == high or c.option("narrow_range"):
+        raise c.unsupported(f"FAKE_QUANT of {bits} bits between {low} and {high} is not supported")
+    most = 2**bits - 1
+    scale = np.float32((np.float32(high) - np.float32(low)) / np.float32(most))
+    zero = int(np.clip(np.floor(-np.float32(low) / scale + np.float32(0.5)), 0, most))
+    bounds = [c.const((n - zero) * scale, np.float32) for n in (0, most)]
+
+    def make(x: str) -> str:
+        given = [c.const(scale, np.float32), c.const(zero, np.uint8)]
+        return c.add("DequantizeLinear", c.add("QuantizeLinear", c.add("Clip", x, *bounds), *given), *given)
+
+    return c.elementwise(make, c.value())

@@ -10,6 +10,7 @@ import numpy as np
 
 from compiler.errors import ModelError
 from compiler.graph.types import Array
+from compiler.importers import tflite_quant
 from compiler.importers.channels import Value, planar_operands
 from compiler.importers.onnx_builder import OnnxBuilder
 from compiler.importers.tflite_model import Operator, Subgraph, Tensor, TfliteModel
@@ -20,6 +21,7 @@ Convert = Callable[["Call"], Result]
 
 CONVERTERS: dict[str, Convert] = {}
 ABSENT = -1
+AS_STORED = frozenset({"IF", "WHILE", "CAST", "BITCAST"})  # operators to which a scale says nothing
 
 
 def converts(*kinds: str) -> Callable[[Convert], Convert]:
@@ -42,6 +44,16 @@ class Scope:
     names: dict[int, str] = field(default_factory=dict)  # what the results of operators are called in the model
     notes: list[str] = field(default_factory=list)
     depth: int = 0
+    reals: dict[int, Value] = field(default_factory=dict)  # quantised tensors as real numbers
+
+    def real(self, index: int) -> Value | None:
+        """The tensor as operators compute with it."""
+        tensor, value = self.graph.tensors[index], self.values.get(index)
+        if value is None or not tflite_quant.is_quantized(tensor):
+            return value
+        if index not in self.reals:
+            self.reals[index] = tflite_quant.Dequantized.of(value, tflite_quant.checked(tensor))
+        return self.reals[index]
 
 
 class Call:
@@ -49,6 +61,7 @@ class Call:
 
     def __init__(self, scope: Scope, op: Operator) -> None:
         self.scope, self.op, self.builder = scope, op, scope.builder
+        self.as_stored = op.kind in AS_STORED
 
     # -- operands --------------------------------------------------------------------------------------------------
 
@@ -62,7 +75,8 @@ class Call:
 
     def value(self, index: int = 0) -> Value:
         self.tensor(index)
-        found = self.scope.values.get(self.op.inputs[index])
+        place = self.op.inputs[index]
+        found = self.scope.values.get(place) if self.as_stored else self.scope.real(place)
         if found is None:
             raise ModelError("E0160", f"operand {index} of {self.op.kind} is used before it is computed")
         return found
@@ -75,6 +89,22 @@ class Call:
 
     def optional(self, index: int) -> str:
         return self.x(index) if self.has(index) else ""
+
+    def bias(self, index: int, x: int = 0, w: int = 1) -> str:
+        """The bias of sums over x * w: integers with the scale of the sums where both are quantised."""
+        if not self.has(index):
+            return ""
+        tensor, of = self.tensor(index), (self.tensor(x), self.tensor(w))
+        if tensor.dtype not in ("int32", "int64"):
+            return self.x(index)
+        if tensor.data is None or not all(tflite_quant.is_quantized(t) for t in of):
+            raise self.unsupported(f"{self.op.kind} with an integer bias beside operands that are none")
+        name = tflite_quant.bias(self.builder, tensor, tflite_quant.checked(of[0]), tflite_quant.checked(of[1]))
+        if name is None:
+            raise self.unsupported(
+                f"{self.op.kind} has a bias beyond 32 bits", "quantise the weights with a larger scale", code="E0176"
+            )
+        return name
 
     def shape(self, index: int = 0) -> tuple[int, ...]:
         return self.value(index).shape
@@ -132,14 +162,32 @@ class Call:
 
     def made(self, name: str, index: int = 0) -> Value:
         """The result, in the source's order of axes."""
-        tensor = self.out_tensor(index)
-        return Value(self.builder, tensor.shape, tensor.dtype, last=name)
+        return Value(self.builder, self.out_tensor(index).shape, self._computed(index), last=name)
 
     def made_planar(self, name: str, index: int = 0) -> Value:
         tensor = self.out_tensor(index)
         if len(tensor.shape) < 3:
             raise ModelError("E0160", f"output {index} of {self.op.kind} has too few dimensions")
-        return Value(self.builder, tensor.shape, tensor.dtype, first=name)
+        return Value(self.builder, tensor.shape, self._computed(index), first=name)
+
+    def made_stored(self, name: str) -> Value:
+        """The result as the model stores it."""
+        tensor = self.out_tensor()
+        return Value(self.builder, tensor.shape, tensor.dtype, last=name)
+
+    def _computed(self, index: int) -> str:
+        """The type that an operator computes in: a quantised result is real numbers until it is stored."""
+        return "float32" if self.is_quantized(index) else self.out_tensor(index).dtype
+
+    def is_quantized(self, index: int = 0) -> bool:
+        return not self.as_stored and tflite_quant.is_quantized(self.out_tensor(index))
+
+    def stored(self, value: Value, index: int = 0) -> Value:
+        """A result as the model stores it: quantised where its tensor is."""
+        tensor = self.out_tensor(index)
+        if not self.is_quantized(index) or value.dtype == tensor.dtype:
+            return value
+        return tflite_quant.quantize(value, tensor, value.shape)
 
     def elementwise(self, make: Callable[..., str], *values: Value) -> Value:
         """`make` applied to the operands' names, in whichever order of axes costs nothing."""

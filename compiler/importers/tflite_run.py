@@ -10,21 +10,17 @@ from compiler.graph.types import Array
 from compiler.importers.channels import Value
 from compiler.importers.tflite_fold import folded
 from compiler.importers.tflite_lists import Update, find_updates
-from compiler.importers.tflite_model import Operator, Quantization, Subgraph, Tensor
+from compiler.importers.tflite_model import Operator, Tensor
 from compiler.importers.tflite_node import ABSENT, CONVERTERS, Call, Scope
+from compiler.importers.tflite_quant import SMALL, is_quantized, unpacked
 from compiler.inspection import Unsupported
 
-INT8 = (
-    "the model is quantised to integers, which arrives with int8 support",
-    "convert the model without quantisation: TFLiteConverter without optimizations",
+HYBRID = (
+    "Weights are integers, activations floats: what a weight stands for is multiplied as it is. TensorFlow Lite's own "
+    "kernels round the activations to integers at run time as well, so that its results differ by that rounding."
 )
-_INTEGER_DATA = frozenset({"int8", "uint8", "int16", "int32"})
 _MOST_CONSTANTS = 1 << 31
 _MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
-
-
-def is_quantized(tensor: Tensor) -> bool:
-    return tensor.quantization is not None and tensor.dtype in _INTEGER_DATA
 
 
 def run(scope: Scope, unsupported: list[Unsupported]) -> None:
@@ -75,16 +71,16 @@ def _one(scope: Scope, op: Operator, outputs: frozenset[int], update: Update | N
             f"{what} {op.kind[:80]} has no meaning here",
             "convert the model with TensorFlow Lite's own operators only, without custom ones or Flex",
         )
-    for index in (*op.inputs, *op.outputs):
-        if index != ABSENT and is_quantized(scope.graph.tensors[index]) and index not in scope.values:
-            raise call.unsupported(INT8[0], INT8[1], code="E0162")
-    array = folded(call) if update is None else None
+    array = folded(call) if update is None and not _quantized(call) else None
     if array is not None:
         results: list[Value] = [Value.constant(scope.builder, array)]
     else:
         first = len(scope.builder.nodes)
         found = CONVERTERS[op.kind](call) if update is None else _updated(call, update)
         results = list(found) if not isinstance(found, Value) else [found]
+        for place in range(min(len(results), len(op.outputs))):
+            if op.outputs[place] != ABSENT:
+                results[place] = call.stored(results[place], place)
         for index, value in zip(op.outputs, results, strict=False):
             if index != ABSENT and value.array is None:
                 _name(scope, value, index, index in outputs, first)
@@ -94,6 +90,11 @@ def _one(scope: Scope, op: Operator, outputs: frozenset[int], update: Update | N
         if index in scope.values:
             raise ModelError("E0160", f"tensor '{scope.graph.tensors[index].name[:80]}' is written twice")
         scope.values[index] = value
+
+
+def _quantized(call: Call) -> bool:
+    ends = (*call.op.inputs, *call.op.outputs)
+    return any(is_quantized(call.scope.graph.tensors[i]) for i in ends if i != ABSENT)
 
 
 def _updated(call: Call, update: Update) -> Value:
@@ -124,48 +125,31 @@ def _name(scope: Scope, value: Value, index: int, is_output: bool, first: int) -
 
 
 def _constants(scope: Scope) -> None:
-    """Every tensor with data; integers with a scale become what they stand for."""
+    """Every tensor with data."""
     total = 0
     for index, tensor in enumerate(scope.graph.tensors):
         if tensor.data is None or index in scope.values:
             continue
-        array = _decoded(scope, tensor)
+        array = _decoded(tensor)
         if array is None:
             continue
-        total += array.nbytes
+        total += array.size * (4 if is_quantized(tensor) else array.itemsize)
         if total > _MOST_CONSTANTS:
             raise ModelError(
                 "E0164", "the model's constants take more than 2 GiB", help="No small processor holds them."
             )
         scope.values[index] = Value.constant(scope.builder, array, _short(tensor.name))
+    if not all(t.data is not None for t in scope.graph.tensors if is_quantized(t)):
+        return
+    if any(is_quantized(t) for t in scope.graph.tensors):
+        scope.notes.append(HYBRID)
 
 
-def _decoded(scope: Scope, tensor: Tensor) -> Array | None:
+def _decoded(tensor: Tensor) -> Array | None:
     """None for data of a kind that is only refused once somebody reads it."""
     assert tensor.data is not None
-    if tensor.dtype in ("int4", "int2", "uint4", "bfloat16") or tensor.data.shape != tensor.shape:
+    if tensor.dtype in SMALL:
+        return unpacked(tensor.data, tensor.dtype, tensor.shape, tensor.name)
+    if tensor.dtype == "bfloat16" or tensor.data.shape != tensor.shape:
         return None
-    if tensor.quantization is not None and tensor.dtype in _INTEGER_DATA:
-        if tensor.dtype == "int32" or not _is_hybrid(scope.graph):
-            return None
-        scope.notes.append("Weights stored as integers are used as the floats that they stand for.")
-        return dequantized(tensor.data, tensor.quantization)
-    if tensor.dtype == "float16":
-        return tensor.data.astype(np.float32)
-    return tensor.data
-
-
-def _is_hybrid(graph: Subgraph) -> bool:
-    """Weights are integers, activations floats: the quantised tensors all have data."""
-    return all(t.data is not None for t in graph.tensors if is_quantized(t))
-
-
-def dequantized(data: Array, quantization: Quantization) -> Array:
-    shape = [1] * data.ndim
-    if quantization.scale.size > 1:
-        shape[quantization.axis] = -1
-    elif not shape:
-        shape = []
-    zero, scale = quantization.zero_point.reshape(shape), quantization.scale.reshape(shape)
-    result: Array = ((data.astype(np.int64) - zero) * scale).astype(np.float32)
-    return result
+    return tensor.data.astype(np.float32) if tensor.dtype == "float16" else tensor.data

@@ -25,10 +25,8 @@ from tests.support.tflite_cases import CASES
 from tests.support.tflite_files import Case, Given, interpreted
 
 FLOAT_MODELS = ("kws_float", "ic_float", "vww_float", "ad_float")
-# Control flow is tried on recurrent networks, integers on the models that hold them.
-NOT_TRIED = frozenset(
-    "IF WHILE QUANTIZE DEQUANTIZE FAKE_QUANT SHAPE RANK RANGE RNN BITWISE_XOR CONV_3D_TRANSPOSE".split()
-)
+# Control flow is tried on recurrent networks, integers among the quantised operators.
+NOT_TRIED = frozenset("IF WHILE QUANTIZE DEQUANTIZE SHAPE RANK RANGE RNN BITWISE_XOR CONV_3D_TRANSPOSE".split())
 
 
 def in_onnx(path: Path, inputs: list[Any]) -> list[Any]:
@@ -114,22 +112,6 @@ def test_what_the_conversion_notes_is_shown(tmp_path: Path) -> None:
     assert seen.notes == [note]
     assert f"note: {note}" in list(text(seen))
     assert note in compile_model(path, options, tmp_path / "out").report.notes
-
-
-@pytest.mark.parametrize("name", ["kws_int8", "ic_int8", "vww_int8", "ad_int8"])
-def test_integer_models_are_looked_at_and_not_compiled(name: str, shared: Path) -> None:
-    path = shared / "models" / f"{name}.tflite"
-    seen = inspect_model(path, CompileOptions(), graphs=False)
-    assert (seen.compilable, [u.code for u in seen.unsupported]) == (False, ["E0162"])
-    assert seen.inputs[0].dtype == "int8"
-    assert seen.operators
-    assert seen.parameters > 20_000
-    tensor = read(path).main.tensors[read(path).main.inputs[0]]
-    assert tensor.quantization is not None
-    assert tensor.quantization.scale.size == 1
-    with pytest.raises(ModelError) as caught:
-        load(path, CompileOptions())
-    assert caught.value.code == "E0162"
 
 
 def test_what_is_not_supported_is_named(tmp_path: Path) -> None:

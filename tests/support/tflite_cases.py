@@ -63,6 +63,9 @@ _case("leaky_relu", "LEAKY_RELU", X, options=("LeakyReluOptions", {"alpha": 0.3}
 _case("prelu", "PRELU", IMAGE, w(1, 1, 3))
 _case("gelu", "GELU", X, options=("GeluOptions", {"approximate": False}))
 _case("gelu_tanh", "GELU", X, options=("GeluOptions", {"approximate": True}))
+for _bits in (8, 4):
+    _options = {"min": -1.0, "max": 1.7, "numBits": _bits}
+    _case(f"fake_quant_{_bits}", "FAKE_QUANT", X, options=("FakeQuantOptions", _options))
 _case("cast", "CAST", X, options=("CastOptions", {"inDataType": 0, "outDataType": 2}), results=["int32"])
 _case("cumsum", "CUMSUM", X, scalar(1), options=("CumsumOptions", {"exclusive": True, "reverse": True}))
 

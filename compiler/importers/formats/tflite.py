@@ -1,4 +1,4 @@
-"""TensorFlow Lite models: float ones, and those whose weights alone are integers."""
+"""TensorFlow Lite models: float ones, quantised ones, and those whose weights alone are integers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compiler.options import CompileOptions
 
 class Tflite(Format):
     kind = "tflite"
-    title = "a TensorFlow Lite model (float)"
+    title = "a TensorFlow Lite model"
     extensions = (".tflite",)
 
     def load(self, path: Path, options: CompileOptions, where: str) -> Loaded:
