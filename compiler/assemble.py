@@ -24,6 +24,7 @@ from compiler.report import (
     MemoryTensor,
     ModelInfo,
     PassInfo,
+    QuantInfo,
     RamTotals,
     Report,
     TensorInfo,
@@ -106,7 +107,9 @@ def _names(source: Source) -> list[str]:
 
 
 def _info(slot: Slot, name: str | None = None) -> TensorInfo:
-    return TensorInfo(name=name or slot.name, dtype=slot.dtype, shape=list(slot.shape))
+    q = slot.quant
+    quant = None if q is None else QuantInfo(scale=list(q.scale), zero_point=list(q.zero_point), axis=q.axis)
+    return TensorInfo(name=name or slot.name, dtype=slot.dtype, shape=list(slot.shape), quant=quant)
 
 
 def _layers(

@@ -131,7 +131,7 @@ class _Lowering:
 
     def slot(self, v: Value) -> Slot:
         offset = self.plan.offsets[self.live.home[v.name]]
-        return Slot(v.name, v.type.dtype, v.shape, v.type.strides, offset, v.type.bytes)
+        return Slot(v.name, v.type.dtype, v.shape, v.type.strides, offset, v.type.bytes, v.type.quant)
 
     def _layer(self, node: Node) -> Layer:
         name = self._layer_name(node)

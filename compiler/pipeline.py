@@ -35,6 +35,7 @@ from compiler.emulator.measure import run
 from compiler.emulator.native import why_not_run
 from compiler.emulator.protocol import in_memory_order
 from compiler.errors import CompilerBug, DeepMetalError
+from compiler.exactness import exactness, has_integers
 from compiler.graph.types import Array
 from compiler.inspect import inspect_model
 from compiler.later import refuse_later
@@ -138,7 +139,8 @@ def compile_model(
                 timing = time_run(built, measured, target, boards.board(options.board) if options.board else None)
                 compared = beside_c(program, options, target, drawn, built, timing, workdir)
             with trace.stage("validate"):
-                checked = validate(program, source.reference(), measured.runs, drawn)
+                exact = exactness(program, optimized.graph, measured.runs, drawn) if has_integers(program) else None
+                checked = validate(program, source.reference(), measured.runs, drawn, exact)
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked, timing)
             if compared is not None:

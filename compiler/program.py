@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.graph.types import Quant
 from compiler.loop.nodes import Function
 from compiler.memory.planner import Plan
 
@@ -29,6 +30,16 @@ class Slot:
     strides: tuple[int, ...]  # in elements
     offset: int  # bytes
     size: int  # bytes
+    quant: Quant | None = None  # what integers mean
+
+    def real(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        """The numbers that the tensor's elements mean."""
+        if self.quant is None:
+            return array
+        shape = [-1 if a == self.quant.axis else 1 for a in range(array.ndim)]
+        each = (np.asarray(n, np.float64) for n in (self.quant.scale, self.quant.zero_point))
+        scale, zero = (n.reshape(()) if n.size == 1 else n.reshape(shape) for n in each)
+        return np.asarray((array.astype(np.float64) - zero) * scale, np.float32)
 
 
 @dataclass(frozen=True)

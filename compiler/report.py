@@ -17,10 +17,19 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class QuantInfo(Part):
+    """real = scale * (stored - zero_point)"""
+
+    scale: list[float] = Field(description="one for the tensor, or one for each place along `axis`")
+    zero_point: list[int]
+    axis: int | None = None
+
+
 class TensorInfo(Part):
     name: str
     dtype: str
     shape: list[int]
+    quant: QuantInfo | None = Field(None, description="what integers mean; null for other tensors")
 
 
 class ModelInfo(Part):

@@ -19,6 +19,7 @@ import onnx
 from compiler.compare import IRRECONCILABLE, Array, Difference, layer_error, shake, tolerance
 from compiler.emulator.protocol import VectorRun
 from compiler.errors import Mismatch
+from compiler.exactness import Exactness
 from compiler.graph.graph import Graph
 from compiler.importers.formats.base import Original
 from compiler.reference import Reference, reference_of
@@ -74,9 +75,16 @@ class ValidationResult:
 
 
 def validate(
-    program: Program, source: SourceModel, runs: Sequence[VectorRun], vectors: Sequence[Vector]
+    program: Program,
+    source: SourceModel,
+    runs: Sequence[VectorRun],
+    vectors: Sequence[Vector],
+    exact: Exactness | None = None,
 ) -> ValidationResult:
-    """Compare what the firmware computed (`runs`) with the source model on the same vectors."""
+    """Compare what the firmware computed (`runs`) with the source model on the same vectors.
+
+    `exact` is given for a model of integers: then it decides, and the source model says how much was lost by rounding.
+    """
     layers = [[Difference(slot.dtype) for slot in layer.outputs] for layer in program.layers]
     outputs = [Difference(slot.dtype) for slot in program.outputs]
     original_outputs = [Difference(slot.dtype) for slot in program.outputs]
@@ -88,12 +96,12 @@ def validate(
         for tensors, swayed in zip(reference.run(vector), reference.run(shaken), strict=True):
             for i, name in enumerate(source.outputs):
                 wanted_outputs[i] = _filled(tensors.get(name, wanted_outputs[i]), wanted_outputs[i])
-            for difference, got, name in _layer_tensors(program, run, layers):
+            for difference, got, name, slot in _layer_tensors(program, run, layers):
                 if name in tensors:
-                    difference.add(got, _filled(tensors[name], got), _filled(swayed[name], got))
-            for difference, got, name in zip(outputs, run.whole, source.outputs, strict=True):
+                    _compare(difference, slot, got, tensors[name], swayed[name])
+            for difference, got, name, slot in zip(outputs, run.whole, source.outputs, program.outputs, strict=True):
                 if name in tensors:
-                    difference.add(got, _filled(tensors[name], got), _filled(swayed[name], got))
+                    _compare(difference, slot, got, tensors[name], swayed[name])
             if source.outputs and source.outputs[0] in tensors:
                 agreements += _argmax_agrees(run.whole[0], tensors[source.outputs[0]])
         if len(expected) < KEEP:
@@ -103,12 +111,15 @@ def validate(
                 difference.add(got, wanted)
 
     compared = [d for d in (*chain.from_iterable(layers), *outputs, *original_outputs) if d.vectors]
-    verdict = (
-        _layer_verdict(program, layers)
-        or _run_verdict(program, runs)
-        or _output_verdict(program, outputs, reference.name)
-        or _output_verdict(program, original_outputs, source.original.name if source.original else "")
-    )
+    if exact is None:
+        verdict = (
+            _layer_verdict(program, layers)
+            or _run_verdict(program, runs)
+            or _output_verdict(program, outputs, reference.name)
+            or _output_verdict(program, original_outputs, source.original.name if source.original else "")
+        )
+    else:
+        verdict = _integer_verdict(exact) or _run_verdict(program, runs) or _astray(program, outputs, reference.name)
     layer, reason, facts = verdict or ("", "", {})
     dtypes = {slot.dtype for slot in program.outputs}
     return ValidationResult(
@@ -120,7 +131,7 @@ def validate(
             cosine=min((d.cosine for d in outputs if d.cosine is not None), default=None),
             argmax_agreement=sum(agreements) / len(agreements) if agreements else None,
             bit_exact=all(d.bit_exact for d in compared),
-            tolerance=max(map(tolerance, dtypes), default=0.0),
+            tolerance=0.0 if exact is not None else max(map(tolerance, dtypes), default=0.0),
             passed=verdict is None,
         ),
         layer_errors=tuple(layer_error(d for d in parts if d.vectors) for parts in layers),
@@ -135,6 +146,40 @@ def validate(
 
 
 Verdict = tuple[str, str, dict[str, str]]  # layer, reason, facts
+
+ASTRAY = 0.5
+"""Cosine with the source model's output below which a model of integers is taken for another model. Coarse on purpose:
+rounding to 8 bits may cost a bad model much, and the report says how much; a wrong scale or axis shows here."""
+
+
+def _compare(difference: Difference, slot: Slot, got: Array, wanted: Array, swayed: Array) -> None:
+    """Integers are compared with floats by what they mean."""
+    if slot.quant is not None and wanted.dtype.kind == "f":
+        got = slot.real(got)
+    difference.add(got, _filled(wanted, got), _filled(swayed, got))
+
+
+def _integer_verdict(exact: Exactness) -> Verdict | None:
+    wrong = exact.first_wrong
+    if wrong is None:
+        return None
+    facts = {
+        "operator": wrong.op,
+        "tensor": wrong.tensor,
+        "elements that differ": str(wrong.differing),
+        "largest difference in steps": str(wrong.largest),
+        "allowed": str(wrong.allowed),
+    }
+    return wrong.layer, "the compiled code does not compute the integers that the model defines", facts
+
+
+def _astray(program: Program, outputs: Sequence[Difference], reference: str) -> Verdict | None:
+    """An output that points somewhere else than the source model's."""
+    for difference, slot in zip(outputs, program.outputs, strict=True):
+        if difference.cosine is not None and difference.cosine < ASTRAY and difference.count > 1:
+            facts = {"tensor": slot.name, "cosine": f"{difference.cosine:.3f}", "reference": reference}
+            return "", "the integers mean something else than the source model computes", facts
+    return None
 
 
 def _filled(wanted: Array, got: Array) -> Array:
@@ -219,10 +264,10 @@ def _tensors(program: Program, source: SourceModel) -> list[tuple[str, int]]:
 
 def _layer_tensors(
     program: Program, run: VectorRun, layers: Sequence[Sequence[Difference]]
-) -> Iterator[tuple[Difference, Array, str]]:
-    """Per output of a layer: where its difference is collected, its value, and the source tensor's name."""
+) -> Iterator[tuple[Difference, Array, str, Slot]]:
+    """Per output of a layer: where its difference is collected, its value, the source tensor's name, its place."""
     for layer, differences, arrays in zip(program.layers, layers, run.layers, strict=True):
-        yield from zip(differences, arrays, layer.source_tensors, strict=True)
+        yield from zip(differences, arrays, layer.source_tensors, layer.outputs, strict=True)
 
 
 def _same(a: Sequence[Array], b: Sequence[Array]) -> bool:
