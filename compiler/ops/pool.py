@@ -11,16 +11,19 @@ import numpy as np
 from compiler.graph.types import FLOATS, INTEGERS, Array
 from compiler.loop.nodes import Cast, Const, Expr, const, maximum, minimum, select
 from compiler.loop.storage import compute_type
+from compiler.ops.arithmetic import truncated_division
 from compiler.ops.base import Reader
-from compiler.ops.conv import store_tail
+from compiler.ops.conv import store_tail, sum_of
 from compiler.ops.max_pool_indices import MaxPoolIndices
-from compiler.ops.numbers import lowest, require, rounded, wide
+from compiler.ops.numbers import converted, lowest, require, rounded, wide
 from compiler.ops.pool_window import Pool, geometry
 from compiler.ops.window import inside
 
 if TYPE_CHECKING:
     from compiler.graph.graph import Value
     from compiler.loop.builder import Kernel, View
+
+STORED = frozenset({"int8", "uint8", "int16"})
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,16 @@ class MaxPool(Pool):
 
 @dataclass(frozen=True)
 class AveragePool(Pool):
-    """The mean of each window; `include_pad` counts padding as zeros."""
+    """The mean of each window; `include_pad` counts padding as zeros.
+
+    Of integers: the whole number nearest to the mean, halves away from zero, as TensorFlow Lite and CMSIS-NN have it.
+    """
 
     include_pad: bool = False
     onnx = ("AveragePool", "GlobalAveragePool")
-    dtypes = FLOATS
+    dtypes = FLOATS | STORED
 
-    def _counts(self, shape: tuple[int, ...]) -> list[Array]:
+    def counts(self, shape: tuple[int, ...]) -> list[Array]:
         """For each axis, how many places of each window count."""
         counts = []
         for a, size in enumerate(self.sizes(shape)):
@@ -79,31 +85,51 @@ class AveragePool(Pool):
         return -self.pads[axis], size + self.pads[len(self.kernel) + axis]
 
     def reference(self, x: Array, *more: Array) -> Array:
+        if str(x.dtype) in STORED:
+            return self.finish(self._nearest(x), more)
         total = self.windows(wide(x), 0).sum(axis=0)
-        for a, count in enumerate(self._counts(x.shape)):
+        for a, count in enumerate(self.counts(x.shape)):
             total = total / count.reshape([-1 if i == a + 2 else 1 for i in range(x.ndim)]).astype(total.dtype)
         return self.finish(rounded(total, str(x.dtype)), more)
 
+    def _nearest(self, x: Array) -> Array:
+        total = self.windows(x.astype(np.int64), 0).sum(axis=0)
+        count = np.ones((), np.int64)
+        for a, each in enumerate(self.counts(x.shape)):
+            count = count * each.reshape([-1 if i == a + 2 else 1 for i in range(x.ndim)])
+        half = np.where(total > 0, count // 2, -(count // 2))
+        return truncated_division(total + half, np.broadcast_to(count, total.shape)).astype(x.dtype)
+
     def lower(self, k: Kernel, x: View, *rest: View) -> None:
         *more, y = rest
-        n = len(self.kernel)
-        counts = self._counts(x.shape)
+        counts, kind = self.counts(x.shape), sum_of(x)
         uniform = all((c == c[0]).all() for c in counts)
         with k.loop(y.shape[0], "n") as i, k.grid(y.shape[2:], "yxz") as p:
-            elements = prod(int(c[0]) for c in counts)
-            scale: Expr = const(1.0 / elements if elements else inf, x.type)  # nothing but padding: 0 * inf, as 0 / 0
+            count: Expr = const(prod(int(c[0]) for c in counts), kind)
             if not uniform:
                 size: Expr = Const(1)
-                for a in range(n):
+                for a in range(len(self.kernel)):
                     size = size * self._axis_count(p[a], a, *self._counted(a, x.shape[2 + a]))
-                scale = k.let("scale", const(1.0, x.type) / Cast(k.let("count", size), x.type))
+                count = converted(k.let("count", size), kind)
+            scale = self._scale(k, count) if kind.is_float else None
             with k.loop(y.shape[1], "c") as c:
-                acc = k.sum(const(0.0, x.type))
+                acc = k.sum(const(0, kind))
                 with k.grid(self.kernel, "rst") as q:
                     at = self.positions(p, q)
                     with inside(k, at, x.shape[2:], self.borders(x, y)):
-                        acc += x[(i, c, *at)]
-                store_tail(k, self.tail, y, (i, c, *p), acc.value * scale, more)
+                        acc += converted(x[(i, c, *at)], kind)
+                if scale is not None:
+                    mean = acc.value * scale
+                else:
+                    half = k.let("half", count // 2)
+                    mean = Cast((acc.value + select(acc.value > 0, half, 0 - half)) // count, x.type)
+                store_tail(k, self.tail, y, (i, c, *p), mean, more)
+
+    def _scale(self, k: Kernel, count: Expr) -> Expr:
+        """What a sum is multiplied with; of nothing but padding it is infinity: 0 * inf is 0 / 0."""
+        if isinstance(count, Const):
+            return const(1.0 / count.value if count.value else inf, count.type)
+        return k.let("scale", const(1.0, count.type) / count)
 
     def _axis_count(self, p: Expr, a: int, low: int, high: int) -> Expr:
         """How many of the window's places along axis `a` lie in [low, high)."""
@@ -118,5 +144,5 @@ class AveragePool(Pool):
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:
-        require(r, cls.dtypes)
+        require(r, FLOATS)
         return r.add(cls(**geometry(r), include_pad=bool(r.attr("count_include_pad", 0))), r.value())

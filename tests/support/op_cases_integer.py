@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from compiler.ops.activations import Clip
 from compiler.ops.base import Op
+from compiler.ops.elementwise import Map, Step
 from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmetic, MulInteger
 from compiler.ops.lookup import ENTRIES, Lookup
-from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes
+from compiler.ops.pool import AveragePool
+from compiler.ops.requantize import Requantize
+from compiler.ops.sum_integer import SumInteger, SumPool
+from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes, windows
 from tests.support.typed_cases import Given, typed_case, values
 
 eight_bits = st.sampled_from(["int8", "uint8"])
@@ -70,8 +76,48 @@ def integer_arithmetic(draw: Draw, cls: type[IntegerArithmetic]) -> Case:
     return draw(typed_case(op, given))
 
 
+def requantize(draw: Draw, count: int) -> tuple[Map, list[Given]]:
+    """A tail that makes 8 or 16 bits of sums, and its operands."""
+    to = draw(st.sampled_from(["int8", "uint8", "int16"]))
+    op = Requantize(to, any_zero(draw, to), *bounds(draw, to), draw(st.sampled_from(["single", "double"])))
+    factor = Factor.of(scale(draw, 0.01, 10.0) / max(1, count))
+    given = [Given(np.asarray(n, np.int32), constant=True) for n in (factor.multiplier, factor.shift)]
+    return Map(3, (Step(op, (0, 1, 2)),)), given
+
+
+@st.composite
+def integer_pool(draw: Draw, cls: type[AveragePool] | type[SumPool]) -> Case:
+    g = draw(windows(draw(st.sampled_from([1, 2, 2, 3]))))
+    x = (draw(st.sampled_from([1, 2])), draw(st.integers(1, 3)), *g["sizes"])
+    kind = draw(st.sampled_from(["int8", "uint8", "int16"]))
+    given = Given(draw(every_byte(x, kind)), constant=False)
+    plain = (g["kernel"], g["strides"], g["pads"], g["dilations"], draw(st.booleans()))
+    if cls is AveragePool:
+        tail = Map(1, (Step(Clip(3.0, 50.0), (0,)),)) if draw(st.booleans()) else None
+        return draw(typed_case(AveragePool(*plain, tail, draw(st.booleans())), [given]))
+    op = SumPool(*plain, zero=any_zero(draw, kind))
+    if draw(st.booleans()):
+        return draw(typed_case(op, [given]))
+    tail, more = requantize(draw, int(np.prod(g["kernel"])))
+    return draw(typed_case(replace(op, tail=tail), [given, *more]))
+
+
+@st.composite
+def sum_integer(draw: Draw) -> Case:
+    kind, x = draw(st.sampled_from(["int8", "uint8", "int16"])), draw(shapes(0, 4))
+    axes = tuple(sorted(draw(st.sets(st.integers(0, len(x) - 1))))) if x else ()
+    given = Given(draw(every_byte(x, kind)), constant=False)
+    op = SumInteger(axes, any_zero(draw, kind))
+    if draw(st.booleans()):
+        return draw(typed_case(op, [given]))
+    tail, more = requantize(draw, int(np.prod([x[a] for a in axes])))
+    return draw(typed_case(replace(op, tail=tail), [given, *more]))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
+    SumPool: lambda: integer_pool(SumPool),
+    SumInteger: sum_integer,
     AddInteger: lambda: integer_arithmetic(AddInteger),
     MulInteger: lambda: integer_arithmetic(MulInteger),
 }

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from compiler.graph.types import Array
+from compiler.graph.types import Array, TensorType
 from compiler.loop.storage import compute_type
 from compiler.ops.base import Op
 from compiler.ops.cells import DEFAULTS, Activation
-from compiler.graph.types import TensorType
 from compiler.ops.conv import INTEGER_INPUTS, Conv, result_type
 from compiler.ops.conv_transpose import ConvTranspose
 from compiler.ops.deform_conv import DeformConv
@@ -29,7 +28,7 @@ from compiler.ops.recurrent import Recurrent
 from compiler.ops.rnn import Gru, Rnn
 from compiler.ops.softmax import Softmax
 from compiler.ops.standardize import Standardize
-from tests.support import op_cases
+from tests.support import op_cases, op_cases_integer
 from tests.support.op_cases import Case, Draw, Shape, broadcast_shapes, shapes, windows
 from tests.support.typed_cases import COMPUTED, Given, typed_case, values, whole
 
@@ -285,7 +284,10 @@ STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Dense: either(op_cases.dense, dense),
     MatMul: either(op_cases.matmul, matmul),
     MaxPool: either(lambda: op_cases.pool(MaxPool), lambda: pool(MaxPool)),
-    AveragePool: either(lambda: op_cases.pool(AveragePool), lambda: pool(AveragePool)),
+    AveragePool: either(
+        either(lambda: op_cases.pool(AveragePool), lambda: pool(AveragePool)),
+        lambda: op_cases_integer.integer_pool(AveragePool),
+    ),
     Softmax: either(op_cases.softmax, softmax),
     BatchNorm: either(op_cases.batch_norm, batch_norm),
     ConvTranspose: conv_transpose,

@@ -42,4 +42,4 @@ def _product(x: Stored, y: Stored, to: Target) -> IntegerArithmetic:
     return MulInteger(x.zero, y.zero, factor, to.to, to.zero, to.low, to.high)
 
 
-RULES: tuple[Rule, ...] = (integer_arithmetic,)
+BEFORE_FUSION: tuple[Rule, ...] = (integer_arithmetic,)

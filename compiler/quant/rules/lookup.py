@@ -99,4 +99,4 @@ def _clamped(node: Node, x: Value, low: int, high: int) -> Swap:
     return Swap(nodes=(replace(node, op=inside if changes else Identity(), inputs=(x,)),))
 
 
-LATE_RULES: tuple[Rule, ...] = (tabulate, merge_lookups)
+AFTER_FUSION: tuple[Rule, ...] = (tabulate, merge_lookups)

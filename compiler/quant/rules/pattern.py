@@ -9,9 +9,9 @@ import numpy as np
 from compiler.graph.graph import Graph, Node, Value
 from compiler.ops.activations import Clip, Relu
 from compiler.ops.base import Op
-from compiler.ops.cast import limits
-from compiler.ops.quantize import Dequantize, Quantize
+from compiler.ops.quantize import Quantize
 from compiler.passes.rule import Skip
+from compiler.quant.real import grid, real
 
 STORED = frozenset({"int8", "uint8", "int16"})
 
@@ -42,24 +42,30 @@ class Target:
         """All nodes that the pattern's integer form makes superfluous, in execution order."""
         return (self.node, *reversed(self.between))
 
+    @property
+    def bounded(self) -> bool:
+        """Are there narrower bounds than the type's?"""
+        info = np.iinfo(self.to)
+        return (self.low, self.high) != (info.min, info.max)
+
 
 def stored(g: Graph, value: Value | None, dtypes: frozenset[str] = STORED) -> Stored | None:
     """The integers behind a real tensor, if there are some with one scale."""
-    node = g.producer(value)
-    if node is None or not isinstance(node.op, Dequantize) or node.value(0).type.dtype not in dtypes:
+    found = real(g, value)
+    if found is None or not found.per_tensor or found.stored.type.dtype not in dtypes or found.one_scale <= 0:
         return None
-    grid = _grid(g, node)
-    return Stored(node.value(0), *grid) if grid and node.value(0).shape == node.output.shape else None
+    if found.stored.shape != found.node.output.shape:
+        return None
+    return Stored(found.stored, found.one_scale, found.one_zero)
 
 
 def target(g: Graph, node: Node, *ops: type[Op]) -> Target | Skip:
     """The pattern that ends at a Quantize: one of `ops`, perhaps with clamps behind it."""
     assert isinstance(node.op, Quantize)
-    grid, to = _grid(g, node), node.op.to
-    if grid is None or to not in STORED or node.value(0).shape != node.output.shape:
+    to = grid(g, node)
+    if to is None or to.to not in STORED or node.value(0).shape != node.output.shape:
         return Skip("the result has not one scale, or no small integer type")
-    scale, zero = grid
-    low, high = limits(to)
+    low, high = to.low, to.high
     between: list[Node] = []
     value = node.value(0)
     while True:
@@ -69,18 +75,9 @@ def target(g: Graph, node: Node, *ops: type[Op]) -> Target | Skip:
         if g.only_reader(value) is None:
             return Skip("the real result has a second reader")
         if isinstance(producer.op, ops):
-            return Target(producer, tuple(between), to, scale, zero, low, high)
-        bounds = (0.0, np.inf) if isinstance(producer.op, Relu) else (producer.op.low, producer.op.high)
-        ends = node.op.reference(np.array(bounds, np.float32), np.float32(scale), np.asarray(zero, to))
-        low, high = max(low, int(ends[0])), min(high, int(ends[1]))
+            return Target(producer, tuple(between), to.to, to.scale, to.zero, low, high)
+        bounds = (producer.op.low, producer.op.high) if isinstance(producer.op, Clip) else (0.0, np.inf)
+        # the clamps seen so far come later: they decide
+        low, high = (min(max(to.nearest(b), low), high) for b in bounds)
         between.append(producer)
         value = producer.value(0)
-
-
-def _grid(g: Graph, node: Node) -> tuple[float, int] | None:
-    """Scale and zero point of a Quantize or Dequantize, if they are one number each and known."""
-    scale, zero = g.constant(node.inputs[1]), g.constant(node.inputs[2])
-    if scale is None or zero is None or scale.size != 1 or zero.size != 1:
-        return None
-    real = float(scale.reshape(-1)[0])
-    return (real, int(zero.reshape(-1)[0])) if np.isfinite(real) and real > 0 else None
