@@ -122,7 +122,7 @@ class AveragePool(Pool):
                     mean = acc.value * scale
                 else:
                     half = k.let("half", count // 2)
-                    mean = Cast((acc.value + select(acc.value > 0, half, 0 - half)) // count, x.type)
+                    mean = k.let("mean", Cast((acc.value + select(acc.value > 0, half, 0 - half)) // count, x.type))
                 store_tail(k, self.tail, y, (i, c, *p), mean, more)
 
     def _scale(self, k: Kernel, count: Expr) -> Expr:
