@@ -11,7 +11,9 @@ from compiler.emit.base import Emitter, Files
 from compiler.emit.c_api import definitions, predictable
 from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter, comment
-from compiler.emit.literals import C_TYPES, rows
+from compiler.emit.literals import C_TYPES, number, rows
+from compiler.emit.predict import one_scale
+from compiler.loop.nodes import Function
 from compiler.loop.storage import memory_type
 from compiler.options import CompileOptions
 from compiler.program import Argument, Layer, Program, Slot
@@ -62,7 +64,12 @@ def header(program: Program, options: CompileOptions) -> str:
     """The C interface, the same for every language of the source."""
 
     def described(s: Slot) -> dict[str, object]:
-        return {"elements": prod(s.shape), "bytes": s.size, "text": comment(f"{s.name}: {shape_text(s)}")}
+        quant = None
+        if one_scale(s.quant):
+            assert s.quant is not None
+            quant = {"scale": number(s.quant.scale[0], "float32"), "zero": s.quant.zero_point[0]}
+        text = comment(f"{s.name}: {shape_text(s)}")
+        return {"elements": prod(s.shape), "bytes": s.size, "text": text, "quant": quant}
 
     predict = predictable(program)
     native = options.io_layout == "native"
@@ -140,7 +147,7 @@ class Unit:
         return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
 
     def _functions(self, printer: KernelPrinter) -> tuple[list[str], list[str]]:
-        """Functions with a result, such as exp: declarations where the order needs them, and definitions."""
+        """Functions that kernels call, such as exp: declarations where the order needs them, and definitions."""
         done: dict[str, list[str]] = {}
         order: list[str] = []
         pending = list(printer.functions)
@@ -149,12 +156,17 @@ class Unit:
             if name in done:
                 continue
             before = set(printer.functions)
-            done[name] = printer.function(printer.functions[name], self.scalar)
+            done[name] = printer.function(printer.functions[name], self._shared(printer.functions[name]))
             order.append(name)
             pending += [n for n in printer.functions if n not in before]
-        forward = [f"{self.scalar} {printer.heading(printer.functions[n])};".lstrip() for n in order]
+        called = [printer.functions[n] for n in order]
+        forward = [f"{self._shared(f)} {printer.heading(f)};".lstrip() for f in called]
         bodies = [line for n in order for line in (*done[n], "")]
         return forward if len(order) > 1 or printer.vectors.functions else [], bodies
+
+    def _shared(self, f: Function) -> str:
+        """Kernels that others call stay apart: a copy for each caller would have its loads moved out of its loops."""
+        return "KERNEL" if f.result is None else self.scalar
 
     def _qualifiers(self) -> list[str]:
         return [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from compiler.emit.literals import C_TYPES, quoted
+from compiler.emit.predict import comparable, quantise_lines, quantised_input, takes_floats
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
 
@@ -84,11 +85,8 @@ def _predict(program: Program, options: CompileOptions, place: Place) -> list[st
         f"    if ({given}) {{",
         "        return -1;",
         "    }",
-        "    const void *const inputs[] = {input};",
-        f"    if ({name}_run(inputs, NULL) != 0) {{",
-        "        return -1;",
-        "    }",
-        f"    const float *const y = {place(y)};",
+        *_inference(program, name, place),
+        f"    const {C_TYPES[y.dtype]} *const y = {place(y)};",
         "    int best = 0;",
         f"    for (int i = 1; i < {classes}; i++) {{",
         "        if (y[i] > y[best]) {",
@@ -98,6 +96,17 @@ def _predict(program: Program, options: CompileOptions, place: Place) -> list[st
         "    return best;",
         "}",
     ]
+
+
+def _inference(program: Program, name: str, place: Place) -> list[str]:
+    """One run on the floats at `input`."""
+    x = quantised_input(program)
+    if x is None:
+        given, before = "inputs", ["    const void *const inputs[] = {input};"]
+    else:
+        given = "NULL"
+        before = quantise_lines(x, name, place(program.inputs[0]), True, lambda kind, e: f"({kind})({e})")
+    return [*before, f"    if ({name}_run({given}, NULL) != 0) {{", "        return -1;", "    }"]
 
 
 def _copy(options: CompileOptions, array: str, i: int, s: Slot, source: str, target: str) -> list[str]:
@@ -116,11 +125,11 @@ def _copy(options: CompileOptions, array: str, i: int, s: Slot, source: str, tar
 
 
 def predictable(program: Program) -> tuple[int, int, int] | None:
-    """(height, width, channels) of a single-input float classifier, or None."""
+    """(height, width, channels) of a single-input classifier of floats, or of integers that mean numbers; or None."""
     if len(program.inputs) != 1 or len(program.outputs) != 1:
         return None
     x, y = program.inputs[0], program.outputs[0]
-    if (x.dtype, y.dtype) != ("float32", "float32") or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
+    if not takes_floats(x) or not comparable(y) or prod(y.shape) < 2 or prod(y.shape) != max(y.shape):
         return None
     if len(x.shape) > 1 and x.shape[0] != 1:
         return None

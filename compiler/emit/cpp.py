@@ -16,6 +16,7 @@ from compiler.emit.cpp_api import definitions
 from compiler.emit.cpp_helpers import definitions as helper_definitions
 from compiler.emit.cpp_kernel import CppKernelPrinter
 from compiler.emit.literals import C_TYPES, quoted, rows
+from compiler.emit.predict import quantised_input
 from compiler.errors import ModelError
 from compiler.options import CompileOptions
 from compiler.program import Layer, Program, Slot
@@ -83,6 +84,7 @@ def _rendered(file: str, program: Program, options: CompileOptions) -> str:
         caller=options.arena == "caller",
         native=native,
         predict=predictable(program) is not None,
+        quantised=predictable(program) is not None and quantised_input(program) is not None,
     )
 
 

@@ -7,6 +7,7 @@ from math import prod
 
 from compiler.emit.c_api import layer_calls, must, predictable
 from compiler.emit.literals import C_TYPES
+from compiler.emit.predict import quantise_lines, quantised_input
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
 
@@ -89,11 +90,8 @@ def _predict(program: Program, options: CompileOptions, place: Place) -> list[st
         f"    if ({given}) {{",
         "        return -1;",
         "    }",
-        "    const void* const inputs[] = {input};",
-        f"    if ({name}_run(inputs, nullptr) != 0) {{",
-        "        return -1;",
-        "    }",
-        f"    const float* const y = {place(y)};",
+        *_inference(program, name, place),
+        f"    const {C_TYPES[y.dtype]}* const y = {place(y)};",
         "    int best = 0;",
         f"    for (int i = 1; i < {prod(y.shape)}; i++) {{",
         "        if (y[i] > y[best]) {",
@@ -103,3 +101,14 @@ def _predict(program: Program, options: CompileOptions, place: Place) -> list[st
         "    return best;",
         "}",
     ]
+
+
+def _inference(program: Program, name: str, place: Place) -> list[str]:
+    """One run on the floats at `input`."""
+    x = quantised_input(program)
+    if x is None:
+        given, before = "inputs", ["    const void* const inputs[] = {input};"]
+    else:
+        given = "nullptr"
+        before = quantise_lines(x, name, place(program.inputs[0]), False, lambda kind, e: f"static_cast<{kind}>({e})")
+    return [*before, f"    if ({name}_run({given}, nullptr) != 0) {{", "        return -1;", "    }"]

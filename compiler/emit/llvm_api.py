@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import prod
 
+from compiler.emit import llvm_predict
 from compiler.emit.c_api import predictable
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
@@ -122,47 +123,19 @@ class Api:
         size = predictable(self.program)
         if size is None:
             return []
-        h, w, c = size
-        y = self.program.outputs[0]
-        if h == 1 and c == 1:
-            given = [f"%{n}.wide = sext i32 %input_{n} to i64" for n in "hw"] + ["%c.wide = sext i32 %input_ch to i64"]
-            given += [
-                "%hw = mul i64 %h.wide, %w.wide",
-                "%hwc = mul i64 %hw, %c.wide",
-                f"%wrong = icmp ne i64 %hwc, {w}",
-            ]
-        else:
-            given = [f"%wrong.h = icmp ne i32 %input_h, {h}", f"%wrong.w = icmp ne i32 %input_w, {w}"]
-            given += [f"%wrong.c = icmp ne i32 %input_ch, {c}", "%wrong.hw = or i1 %wrong.h, %wrong.w"]
-            given += ["%wrong = or i1 %wrong.hw, %wrong.c"]
-        prepare, pointer = self.at("y", y.offset)
+        y, x = self.program.outputs[0], self.program.inputs[0]
+        to_input, input_place = self.at("x", x.offset)
+        prepare, place = self.at("y", y.offset)
         body = [
-            *given,
+            *llvm_predict.size_check(size),
             "br i1 %wrong, label %refuse, label %run",
             "run:",
-            "%inputs = alloca ptr",
-            "store ptr %input, ptr %inputs",
-            f"%status = call i32 @{self.name}_run(ptr %inputs, ptr null)",
-            "%failed = icmp ne i32 %status, 0",
+            *self._arena(),
+            *llvm_predict.run(self.program, self.name, to_input, input_place),
             "br i1 %failed, label %refuse, label %search",
             "search:",
-            *self._arena(),
             *prepare,
-            f"%first = load float, ptr {pointer}",
-            "br label %i.loop",
-            "i.loop: ; the index of the largest so far, and its value",
-            "%i = phi i32 [ 1, %search ], [ %i.next, %i.loop ]",
-            "%best = phi i32 [ 0, %search ], [ %best.next, %i.loop ]",
-            "%most = phi float [ %first, %search ], [ %most.next, %i.loop ]",
-            f"%y.at = getelementptr inbounds float, ptr {pointer}, i32 %i",
-            "%value = load float, ptr %y.at",
-            "%larger = fcmp ogt float %value, %most",
-            "%best.next = select i1 %larger, i32 %i, i32 %best",
-            "%most.next = select i1 %larger, float %value, float %most",
-            "%i.next = add nuw nsw i32 %i, 1",
-            f"%i.more = icmp slt i32 %i.next, {prod(y.shape)}",
-            "br i1 %i.more, label %i.loop, label %found",
-            "found:",
+            *llvm_predict.search(self.program, place),
             "ret i32 %best.next",
             "refuse:",
             "ret i32 -1",
