@@ -54,7 +54,7 @@ from compiler.threads import OPENMP, threaded
 from compiler.timing import time_run
 from compiler.trace import Trace, debug_level, log
 from compiler.validate import KEEP, ValidationResult, validate
-from compiler.vectors import draw_vectors, load_vectors
+from compiler.vectors import draw_vectors, load_vectors, whole_ranges
 
 __all__ = ["compile_model", "inspect_model"]
 
@@ -130,7 +130,7 @@ def compile_model(
         drawn = (
             load_vectors(vectors, program.inputs)
             if vectors is not None
-            else draw_vectors(program.inputs, options.vectors)
+            else draw_vectors(program.inputs, options.vectors, ranges=whole_ranges(program.inputs))
         )
         measured = checked = timing = compared = None
         if options.run and why_not_run(target) is None:

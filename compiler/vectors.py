@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import ModelError
+
+if TYPE_CHECKING:
+    from compiler.program import Slot
 
 Array = NDArray[np.generic]
 Vector = Mapping[str, Array]  # input name -> array in source axis order
@@ -43,6 +46,12 @@ class Input(Protocol):
     def dtype(self) -> str: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
+
+
+def whole_ranges(inputs: Iterable[Slot]) -> dict[str, Range]:
+    """Integers with a scale may be any of their type; others are counts or places, and small."""
+    limits = {each.name: np.iinfo(each.dtype) for each in inputs if each.quant is not None}
+    return {name: (float(limit.min), float(limit.max)) for name, limit in limits.items()}
 
 
 def draw_vectors(

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from compiler.errors import ModelError
-from compiler.vectors import draw_vectors, load_vectors
+from compiler.graph.types import Quant
+from compiler.program import Slot
+from compiler.vectors import draw_vectors, load_vectors, whole_ranges
 
 
 @dataclass(frozen=True)
@@ -127,3 +129,13 @@ def test_a_file_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(vectors, "LARGEST_FILE", 1000)
     with pytest.raises(ModelError, match="larger than 1000 bytes"):
         load_vectors(save(tmp_path, image=np.zeros((2, 3, 16, 16))), [IMAGE])
+
+
+def test_quantised_inputs_span_their_type() -> None:
+    """Other integers, which count or point, stay small."""
+    place = {"shape": (1, 50), "dtype": "int8", "offset": 0, "size": 50, "strides": (50, 1)}
+    slots = [Slot(name="x", quant=Quant((0.1,), (3,)), **place), Slot(name="index", **place)]
+    vectors = draw_vectors(slots, 6, ranges=whole_ranges(slots))
+    assert min(int(v["x"].min()) for v in vectors) == -128
+    assert max(int(v["x"].max()) for v in vectors) == 127
+    assert all(v["index"].min() >= 0 and v["index"].max() <= 7 for v in vectors)
