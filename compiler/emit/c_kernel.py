@@ -81,7 +81,7 @@ class KernelPrinter:
         lines.append(f"{qualifier} {self.heading(f)}".lstrip())
         lines.append("{")
         used = set(re.findall(r"\w+", "\n".join(body)))
-        unused = [b.name for b in f.buffers if b.name not in used]  # a window all in the padding
+        unused = [p.name for p in (*f.buffers, *f.scalars) if p.name not in used]  # a window all in the padding
         lines += [f"    {self._cast('void', name, _ATOM)[0]};" for name in unused]
         lines += [*body, "}"]
         return lines

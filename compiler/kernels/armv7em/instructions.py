@@ -108,6 +108,10 @@ _PKHTB = _instruction("pkhtb %0, %2, %1, asr #16", 2, lambda a, b: _pair(_high(a
 _SMMUL = _instruction("smmul %0, %1, %2", 2, _upper, "smmul")
 _SMMLA = _instruction("smmla %0, %1, %2, %3", 3, lambda a, b, c: c + _upper(a, b), "smmla")
 
+_SMMULR = _instruction(
+    "smmulr %0, %1, %2", 2, lambda a, b: Cast((Cast(a, I64) * Cast(b, I64) + (1 << 31)) >> 32, I32), "smmulr"
+)
+
 # saturation, and a shift by a variable number of bits
 
 _SSAT8 = _instruction("ssat %0, #8, %1", 1, lambda a: maximum(minimum(a, 127), -128), "ssat8")
@@ -178,6 +182,11 @@ def smmul(a: Expr, b: Expr) -> Expr:
 def smmla(a: Expr, b: Expr, acc: Expr) -> Expr:
     """acc + the upper 32 bits of a * b."""
     return Apply(_SMMLA, (a, b, acc))
+
+
+def smmulr(a: Expr, b: Expr) -> Expr:
+    """The upper 32 bits of a * b, rounded half up."""
+    return Apply(_SMMULR, (a, b))
 
 
 def ssat8(a: Expr) -> Expr:
