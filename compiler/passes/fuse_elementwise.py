@@ -11,6 +11,7 @@ from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map, Step
 from compiler.ops.pool_window import Pool
+from compiler.ops.quantize import Quantize
 from compiler.ops.requantize import Requantize
 from compiler.passes.rule import Skip, Swap, merged, rule
 
@@ -62,8 +63,8 @@ def fuse_elementwise(g: Graph, node: Node) -> Swap | Skip:
             reason = "the operand is rounded as it is stored"
             continue
         outer, inner = as_map(node.op), as_map(producer.op)
-        if isinstance(inner.steps[-1].op, Requantize):
-            reason = "the operand takes less memory as integers, and kernels store them"
+        if isinstance(inner.steps[-1].op, (Quantize, Requantize)):
+            reason = "the operand takes less memory as integers, and what follows may be a table"
             continue
         if len(outer.steps) + len(inner.steps) > _LONGEST:
             reason = f"the chain would pass {_LONGEST} steps"
