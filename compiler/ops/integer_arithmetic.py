@@ -43,13 +43,16 @@ class Factor:
         return requantized(k, x, Const(self.multiplier, I32), Const(self.shift, I32), rounding)
 
 
+UNIT = Factor()
+
+
 @dataclass(frozen=True)
 class IntegerArithmetic(Elementwise):
     """Two stored operands with zero points; the result is clamp(... + zero, low, high), stored as `to`."""
 
     x_zero: int = 0
     y_zero: int = 0
-    factor: Factor = Factor()
+    factor: Factor = UNIT
     to: str = "int8"
     zero: int = 0
     low: int = -128
@@ -89,8 +92,8 @@ class AddInteger(IntegerArithmetic):
     the result's scale) for the result. `left` is 20, and 15 where an operand has 16 bits. All sums are int32.
     """
 
-    x_factor: Factor = Factor()
-    y_factor: Factor = Factor()
+    x_factor: Factor = UNIT
+    y_factor: Factor = UNIT
     left: int = 20
     subtract: bool = False
 

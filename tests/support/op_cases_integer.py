@@ -16,6 +16,7 @@ from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmeti
 from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.pool import AveragePool
 from compiler.ops.requantize import Requantize
+from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
 from compiler.ops.sum_integer import SumInteger, SumPool
 from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes, windows
 from tests.support.typed_cases import Given, typed_case, values
@@ -114,8 +115,23 @@ def sum_integer(draw: Draw) -> Case:
     return draw(typed_case(replace(op, tail=tail), [given, *more]))
 
 
+@st.composite
+def softmax_integer(draw: Draw) -> Case:
+    kind, x = draw(eight_bits), draw(shapes(1, 4, most=30))
+    factor, reach = difference_scale(scale(draw, 1e-4, 2.0))
+    axis = draw(st.integers(0, len(x) - 1))
+    op = SoftmaxInteger(axis, factor, reach, *draw(st.sampled_from([(8,), (8, None, "uint8", 0, 0, 255)])))
+    if draw(st.booleans()):
+        to = draw(st.sampled_from(["int8", "uint8", "int16"]))
+        out, low_high = Factor.of(scale(draw, 1e-3, 1.0) / 256), bounds(draw, to)
+        mode = draw(st.sampled_from(["single", "double"]))
+        op = SoftmaxInteger(axis, factor, reach, 16, out, to, any_zero(draw, to), *low_high, mode)
+    return draw(typed_case(op, [Given(draw(every_byte(x, kind)), constant=False)]))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
+    SoftmaxInteger: softmax_integer,
     SumPool: lambda: integer_pool(SumPool),
     SumInteger: sum_integer,
     AddInteger: lambda: integer_arithmetic(AddInteger),
