@@ -83,10 +83,19 @@ _VALUES_DECIDE = frozenset("nonzero masked_select unique unique_consecutive _uni
 # Operators that do something else while a network is trained, which an argument of theirs says.
 TRAINED = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout batch_norm rrelu".split())
 
+# Of the library `quantized_decomposed`, which torch.export writes quantised programs with.
+QUANTIZED = frozenset(
+    f"quantized_decomposed.{name}"
+    for name in (
+        "quantize_per_tensor", "dequantize_per_tensor", "quantize_per_channel", "dequantize_per_channel",
+        "dequantize_per_channel_group", "choose_qparams",
+    )
+)  # fmt: skip
+
 
 def listed(name: str) -> bool:
-    """Whether `aten::name` may be called; `relu_` is `relu`."""
-    return name in OPERATORS or (writes(name) and name[:-1] in OPERATORS)
+    """Whether `aten::name` may be called; `relu_` is `relu`. Names of other libraries have theirs in front."""
+    return name in OPERATORS or name in QUANTIZED or (writes(name) and name[:-1] in OPERATORS)
 
 
 def writes(name: str) -> bool:

@@ -30,6 +30,7 @@ from compiler.importers.torch_pickle import shown
 from compiler.importers.torchscript_names import given_shapes
 
 _ATEN = "torch.ops.aten."
+_QUANTIZED = "torch.ops.quantized_decomposed."
 _IGNORED = frozenset(
     "_assert_scalar _assert_async _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size".split()
 )
@@ -196,7 +197,7 @@ class _Reader:
             arguments.keep(part(node, "outputs", list, self.where), results)
 
     def _call(self, target: str, positional: list[Any], keywords: dict[str, Any]) -> Any:
-        name, _, overload = target.removeprefix(_ATEN).partition(".")
+        name, overload = _called(target)
         if name in _IGNORED:
             return None
         if name == "sym_size":
@@ -219,6 +220,15 @@ class _Reader:
         self._run(part(inner, "nodes", list, self.where), values, depth + 1)
         outputs = [_tensor_name(a) for a in part(inner, "outputs", list, self.where)]
         return [Arguments(values, self.where).tensor(n) for n in outputs if n is not None]
+
+
+def _called(target: str) -> tuple[str, str]:
+    """The operator as aten.py lists it, and its variant."""
+    if target.startswith(_QUANTIZED):
+        library, name, overload = (*target.removeprefix("torch.ops.").split("."), "", "")[:3]
+        return f"{library}.{name}", overload
+    name, _, overload = target.removeprefix(_ATEN).partition(".")
+    return name, overload
 
 
 def _computed(function: Callable[..., Any], arguments: list[Any], where: str) -> Any:
@@ -355,10 +365,10 @@ def _look_at_node(file: ExportFile, node: Any, found: ExportLook) -> None:
     target = part(node, "target", str, file.where)
     if target in _NUMBERS or target in _WRAPPERS:
         return
-    name = target.removeprefix(_ATEN).partition(".")[0]
+    name, _ = _called(target)
     if target.startswith(_ATEN) and (name in _IGNORED or name.startswith("sym_")):
         return
-    if not target.startswith(_ATEN):
+    if not target.startswith((_ATEN, _QUANTIZED)):
         found.operators[target] += 1
         found.unlisted[target] = "it is not one of PyTorch's own operators on tensors"
         return

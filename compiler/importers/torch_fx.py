@@ -20,6 +20,7 @@ from compiler.importers.torch_build import import_torch
 from compiler.importers.torch_checks import Shape
 from compiler.importers.torch_dtypes import DTYPES
 from compiler.importers.torch_pickle import shown
+from compiler.importers.torch_quantized import register
 
 MAX_NODES = 10_000
 MAX_RANK = 16
@@ -217,7 +218,10 @@ class Builder:
         self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], overload: str
     ) -> tuple[Any, list[Any], dict[str, Any]]:
         """The operator's variant that fits the arguments, and these as it wants them."""
-        packet = getattr(self.torch.ops.aten, name)
+        library, _, plain = name.rpartition(".")
+        if library:
+            register()
+        packet = getattr(getattr(self.torch.ops, library or "aten"), plain)
         if not overload:
             try:
                 overload = self.torch._C._jit_resolve_packet(

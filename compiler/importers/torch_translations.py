@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from compiler.importers.torch_quantized import quantized
+
 
 def translations(torch: Any) -> dict[Any, Any]:
     """PyTorch's function -> ours, in operators that every ONNX compiler has."""
@@ -19,6 +21,7 @@ def translations(torch: Any) -> dict[Any, Any]:
         **_activations(aten, op),
         **_pools(aten, op),
         **_recurrent(aten, op),
+        **quantized(torch, op),
         aten.conv3d.default: _conv3d(op),
         aten.group_norm.default: _group_norm(op),
         aten.scaled_dot_product_attention.default: _attention(op),

@@ -17,6 +17,7 @@ from compiler.graph.types import FLOATS, Array
 from compiler.ops.conv import Conv
 from compiler.ops.conv_transpose import ConvTranspose
 from compiler.ops.dense import Dense, MatMul
+from compiler.quant.fold import before_fusion
 
 Arrays = Mapping[str, Array]
 
@@ -55,6 +56,13 @@ def outputs(model: onnx.ModelProto, inputs: Arrays, optimized: bool = True) -> l
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     found: list[Array] = session.run(None, dict(inputs))
     return found
+
+
+def unfused(graph: Graph) -> Graph:
+    """The integer graph before its operators are fused: most tensors of the source still have a counterpart."""
+    for rule in before_fusion():
+        graph = rule.apply(graph)[0].without_dead_code()
+    return graph
 
 
 def differences(graph: Graph, tensors: Arrays, inputs: Arrays) -> list[LayerDifference]:
