@@ -126,6 +126,16 @@ def looked_up(x, table, low):
     return table[x.to(torch.int64) - low]
 
 
+def fixed_softmax(x, axis, powers, terms, shares, units, reach, outside):
+    """Softmax in fixed point, of functions of single numbers; what is further below the maximum counts as nothing."""
+    apart = x.to(torch.int32) - x.to(torch.int32).amax(axis, keepdim=True)
+    power = torch.where(apart >= -reach, powers(apart.clamp(min=-reach)), 0)
+    total = terms(power).sum(axis, keepdim=True, dtype=torch.int32)
+    room = 32 - torch.frexp(total.to(torch.float64))[1].to(torch.int32)  # leading zeros
+    result = units(shares(total, room), power, room)
+    return torch.where(apart >= -reach, result, outside).to(result.dtype)
+
+
 def moved(x, places, shape):
     """The elements of x at these places; it only moves data."""
     return x.reshape(-1)[places].reshape(shape)

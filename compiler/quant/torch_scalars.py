@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,18 +54,21 @@ class Functions:
 
     def of(self, op: Elementwise, dtypes: Sequence[str]) -> str:
         """The name of a function that computes the operator on tensors of these types."""
-        key = (op, tuple(dtypes))
+        return self.written(op, type(op).__name__.lower(), [kind_of(d) for d in dtypes], op.scalar)
+
+    def written(self, key: object, base: str, kinds: Sequence[Type], scalar: Callable[..., Expr]) -> str:
+        """The name of a function of tensors of these types, whose result `scalar` builds from a kernel and variables;
+        equal keys are equal functions."""
+        key = (key, base, tuple(kinds))
         if key not in self._names:
-            kinds = [kind_of(d) for d in dtypes]
             k = Kernel()
             names = [_NAMES[i] if i < len(_NAMES) else f"x{i}" for i in range(len(kinds))]
             k.reserve(*names)
             inputs = [Var(n, kind) for n, kind in zip(names, kinds, strict=True)]
-            result = op.scalar(k, *inputs)
-            base = type(op).__name__.lower()
+            result = scalar(k, *inputs)
             name = base if base not in self.texts else f"{base}{sum(n.startswith(base) for n in self.texts)}"
             self._names[key] = name
-            self._print(Function(name, (), tuple(inputs), k.body(), result), str(op))
+            self._print(Function(name, (), tuple(inputs), k.body(), result), str(key[0]))
         return self._names[key]
 
     def _print(self, f: Function, doc: str) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from compiler.loop.builder import Kernel
+from compiler.loop.nodes import I32, Cast, Const, Expr, maximum, minimum, select
+from compiler.loop.storage import compute_type
 from compiler.ops.base import Op
 from compiler.ops.conv import Conv
 from compiler.ops.conv_transpose import ConvTranspose
@@ -23,15 +26,19 @@ from compiler.ops.reduce import Reduce
 from compiler.ops.resize import Resample
 from compiler.ops.shaping import Identity, Reshape
 from compiler.ops.softmax import Softmax
+from compiler.ops.softmax_integer import LONGEST, SoftmaxInteger
 from compiler.ops.standardize import Standardize
 from compiler.ops.sum_integer import SumInteger, SumPool
 from compiler.ops.tile import Tile
 from compiler.ops.transpose import Copy, Transpose
+from compiler.quant.fixed_functions import exp_on_negative_code, one_over_one_plus_code
+from compiler.quant.fixed_point import divided_by_power, doubling_high_product
 from compiler.quant.torch_layer import Layer
 from compiler.quant.torch_scalars import NoSpelling, torch_name
 
 _MOVERS = (Slice, Pad, Tile, Gather, Resample)  # by a table of places
 _FLOATS = ("float32", "float64")
+_SUM_BITS = LONGEST.bit_length()  # integer bits of a softmax's sum
 
 Spelling = Callable[[Layer, Any], str]
 
@@ -167,6 +174,34 @@ def _softmax(layer: Layer, op: Softmax) -> str:
     return f"torch.{'log_' if op.log else ''}softmax({layer.operand(0)}, {op.axis})"
 
 
+def _softmax_integer(layer: Layer, op: SoftmaxInteger) -> str:
+    """What is computed for single numbers comes from the loop language, as the kernel has it."""
+
+    def power(k: Kernel, apart: Expr) -> Expr:
+        scaled = doubling_high_product(apart << op.scale.shift, Const(op.scale.multiplier))
+        return exp_on_negative_code(k.let("x", scaled))
+
+    def term(k: Kernel, power: Expr) -> Expr:
+        return divided_by_power(k, power, Const(_SUM_BITS))
+
+    def share(k: Kernel, total: Expr, room: Expr) -> Expr:
+        return one_over_one_plus_code((total << room) & 0x7FFFFFFF)
+
+    def units(k: Kernel, share: Expr, power: Expr, room: Expr) -> Expr:
+        exponent = k.let("e", _SUM_BITS + 31 - op.bits - room)
+        part = k.let("part", doubling_high_product(share, power))
+        found = k.let("u", select(exponent > 31, 0, divided_by_power(k, part, minimum(exponent, 31))))
+        if op.factor is not None:
+            found = op.factor.code(k, found, op.rounding)
+        return Cast(minimum(maximum(found + op.zero, op.low), op.high), compute_type(op.to))
+
+    functions = layer.module.functions
+    parts = (("power", 1, power), ("term", 1, term), ("share", 2, share), ("units", 3, units))
+    names = [functions.written(op, f"softmax_{name}", [I32] * n, scalar) for name, n, scalar in parts]
+    outside = max(op.zero, op.low)
+    return layer.call("fixed_softmax", layer.operand(0), str(op.axis), *names, str(op.reach), str(outside))
+
+
 def _reduce(layer: Layer, op: Reduce) -> str:
     dtype = layer.dtype(0)
     calls = {"max": "amax", "min": "amin"}
@@ -212,6 +247,7 @@ _SPELLINGS: dict[type[Op], Spelling] = {
     SumPool: _sum_pool,
     SumInteger: _sum_integer,
     Softmax: _softmax,
+    SoftmaxInteger: _softmax_integer,
     Standardize: _standardize,
     Reduce: _reduce,
     Lookup: _lookup,
