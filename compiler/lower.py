@@ -26,6 +26,8 @@ from compiler.memory.order import reorder
 from compiler.memory.planner import Plan, plan
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
+from compiler.ops.elementwise import Map
+from compiler.ops.requantize import Requantize
 from compiler.program import Argument, Layer, Program, Slot
 
 _MAX_NAME = 40
@@ -284,7 +286,7 @@ def operand_names(node: Node) -> list[str]:
 
 
 def describe(node: Node) -> str:
-    """Conv+Relu: the operator and its tail."""
+    """Conv2d+Relu, Conv2d int8: the operator and its tail, and the type of what it reads when that is quantised."""
     tail = getattr(node.op, "tail", None)
     base = type(node.op).__name__
     if base == "Map":
@@ -293,6 +295,10 @@ def describe(node: Node) -> str:
         base = f"Conv{node.op.spatial}d"
         if node.op.groups > 1 and node.op.groups == node.value(0).shape[1]:
             base = f"Depthwise{base}"
+    quantised = tail is not None and isinstance(tail.steps[-1].op, Requantize)
+    if quantised or base.endswith("Integer"):
+        steps = "" if tail is None or len(tail.steps) == 1 else f"+{Map(tail.operands, tail.steps[:-1])}"
+        return f"{base.removesuffix('Integer')}{steps} {node.present[0].type.dtype}"
     return base if tail is None else f"{base}+{tail}"
 
 
