@@ -1,0 +1,81 @@
+"""The tensors of a float graph that become small integers, and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from compiler.graph.graph import Graph, Node, Value
+from compiler.quant.forms import integer_form, moves, operands, weighted
+from compiler.quant.regions import CLAMPS
+
+
+@dataclass(frozen=True)
+class Points:
+    """`tensors` in the order they are computed; `integer` are the results of the nodes that compute on integers."""
+
+    tensors: tuple[Value, ...]
+    integer: frozenset[str]
+
+    def __contains__(self, value: Value) -> bool:
+        return any(v.name == value.name for v in self.tensors)
+
+
+def find(graph: Graph, floats: Collection[str] = ()) -> Points:
+    """All tensors to quantise. Nodes whose result is in `floats` keep computing with float32.
+
+    The result of Conv, Dense, Add, ... that only a ReLU or Clip reads is none: the clamp's result is.
+    """
+    integer = {n.output.name for n in graph.nodes if integer_form(graph, n) and n.output.name not in floats}
+    for node in reversed(graph.nodes):
+        if isinstance(node.op, CLAMPS) and _only_for_floats(graph, node.output, floats):
+            integer.discard(node.output.name)
+    chosen: set[str] = set()
+    for node in graph.nodes:
+        y = node.output
+        if y.name not in integer or _clamp_after(graph, y, integer) is not None:
+            continue
+        if not (weighted(graph, node) and _only_for_floats(graph, y, {*floats, *_float_clamps(graph, integer)})):
+            chosen.add(y.name)
+    for node in graph.nodes:
+        if node.output.name in integer:
+            for v in operands(graph, node):
+                source = stored_as(graph, v)
+                before = graph.producer(source)
+                inside = before is not None and before.output.name in integer and isinstance(node.op, CLAMPS)
+                if not (inside and _clamp_after(graph, source, integer) is node):
+                    chosen.add(source.name)
+    every = [*graph.inputs, *(n.output for n in graph.nodes)]
+    return Points(tuple(v for v in every if v.name in chosen), frozenset(integer))
+
+
+def stored_as(graph: Graph, value: Value) -> Value:
+    """The tensor whose stored numbers `value` consists of: what was there before elements were moved."""
+    while (producer := graph.producer(value)) is not None and moves(graph, producer):
+        value = producer.value(0)
+    return value
+
+
+def _only_for_floats(graph: Graph, value: Value, floats: Collection[str]) -> bool:
+    """Do only nodes that were kept in float32 read it? Then sums of products go to float32 without a detour."""
+    readers = graph.readers(value)
+    return (
+        bool(readers)
+        and not graph.is_output(value)
+        and all(
+            n.output.name in floats or (moves(graph, n) and _only_for_floats(graph, n.output, floats)) for n in readers
+        )
+    )
+
+
+def _float_clamps(graph: Graph, integer: Collection[str]) -> set[str]:
+    return {n.output.name for n in graph.nodes if isinstance(n.op, CLAMPS) and n.output.name not in integer}
+
+
+def _clamp_after(graph: Graph, value: Value, integer: Collection[str]) -> Node | None:
+    """The ReLU or Clip that is the only reader of an integer node's result, and on integers as well."""
+    reader = graph.only_reader(value)
+    if reader is None or not isinstance(reader.op, CLAMPS) or reader.output.name not in integer:
+        return None
+    producer = graph.producer(value)
+    return reader if producer is not None and not isinstance(producer.op, CLAMPS) else None
