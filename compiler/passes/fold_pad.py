@@ -18,8 +18,8 @@ def fold_pad_into_conv(g: Graph, node: Node) -> Swap | Skip:
     if pad is None or not isinstance(pad.op, Pad):
         return Skip("the input is not produced by a Pad")
     op, rank = pad.op, pad.value(0).type.rank
-    if op.mode != "constant" or op.value is None or op.value != 0 or min(op.pads) < 0:
-        return Skip("the padding is not with zeros")
+    if op.mode != "constant" or op.value is None or op.value != node.op.zero or min(op.pads) < 0:
+        return Skip("the padding is not with zeros, or of integers with their zero point")
     if any(op.pads[a] or op.pads[rank + a] for a in (0, 1)):
         return Skip("batch or channels are padded")
     if g.only_reader(node.value(0)) is None:

@@ -63,6 +63,8 @@ def optimize(
     graph = annotated(graph)
     infos: list[PassInfo] = []
     for rule in rules:
+        if rule in after_fusion():  # tables are made of numbers that are rounded already
+            graph = with_rounding(graph, rounding)
         graph, info = _measured(graph, rule.name, partial(_counted, rule=rule))
         if info is not None:
             infos.append(info)

@@ -22,7 +22,14 @@ from compiler.ops.quantize import Dequantize, Quantize
 from compiler.passes.rule import Rule
 from compiler.quant.fixed_point import Rounding
 from compiler.quant.leftovers import dense_of_constants, dequantize_constants, integer_weights, scales_of_sums
-from compiler.quant.move import dequantize_later, own_dequantize, quantize_earlier, same_grid
+from compiler.quant.move import (
+    arg_best_of_integers,
+    dequantize_later,
+    own_dequantize,
+    quantize_before_concat,
+    quantize_earlier,
+    same_grid,
+)
 from compiler.quant.real import real
 from compiler.quant.sums import bias_into_sums, integer_sums, requantize_sums
 
@@ -34,10 +41,13 @@ def before_fusion() -> tuple[Rule, ...]:
         dequantize_later,
         integer_sums,
         bias_into_sums,
+        quantize_before_concat,
         quantize_earlier,
         requantize_sums,
+        same_grid,
         *_plugged_in("BEFORE_FUSION"),
         dequantize_later,
+        arg_best_of_integers,
         same_grid,
         integer_weights,
         dequantize_constants,

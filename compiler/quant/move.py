@@ -10,10 +10,14 @@ from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import TensorType
 from compiler.ops.base import Op
 from compiler.ops.gather import Gather, GatherElements, GatherND
-from compiler.ops.index_map import Concat, Slice
+from compiler.ops.index_map import Concat, Pad, Slice
 from compiler.ops.pool import MaxPool
 from compiler.ops.quantize import Dequantize, Quantize
+from compiler.ops.rearrange import ReverseSequence
+from compiler.ops.reduce import Reduce
 from compiler.ops.requantize import SUMS
+from compiler.ops.resize import Resample
+from compiler.ops.select import ArgBest
 from compiler.ops.shaping import Identity, Reshape
 from compiler.ops.tile import Tile
 from compiler.ops.transpose import Copy, Transpose
@@ -22,7 +26,8 @@ from compiler.quant.real import Real, dequantized, grid, real
 
 # The first operand is what they move; scales are positive, so that the largest number stays the largest.
 MOVES: tuple[type[Op], ...] = (
-    Reshape, Transpose, Identity, Copy, Slice, Tile, Gather, GatherElements, GatherND, MaxPool, Concat,
+    Reshape, Transpose, Identity, Copy, Slice, Tile, Gather, GatherElements, GatherND, ReverseSequence, Pad, Resample,
+    MaxPool, Reduce, Concat,
 )  # fmt: skip
 
 
@@ -54,27 +59,27 @@ def dequantize_later(g: Graph, node: Node) -> Swap | Skip:
         return Skip("an operand is not dequantised, or from another scale")
     if first.stored.type.dtype in SUMS:
         return Skip("sums are rounded to 8 bits first")
-    if isinstance(node.op, MaxPool) and not (first.scale > 0).all():
+    if isinstance(node.op, (MaxPool, Reduce)) and not (first.scale > 0).all():
         return Skip("the scale is not positive")
-    turned = _turned(node, first)
-    if turned is None:
-        return Skip("the scales do not move along")
+    turned, op = _turned(node, first), on_integers(node.op, first.one_zero if first.per_tensor else 0)
+    if turned is None or op is None:
+        return Skip("the scales do not move along, or it does more than to move")
     inputs = tuple(
         p.stored if p is not None else v
         for p, v in zip([*parts, *[None] * len(node.inputs)], node.inputs, strict=False)
     )
     y = node.output
     types = [None if v is None else v.type for v in inputs]
-    inferred = node.op.infer(*types)
+    inferred = op.infer(*types)
     assert isinstance(inferred, TensorType)
     quant = first.stored.type.quant if first.per_tensor else None
     moved = Value(f"{y.name}:stored", replace(inferred, quant=quant))
     behind, constants = dequantized(moved, turned.scale, turned.zero, y, node.sources, node.equals[0])
     known = [g.constant(v) for v in inputs]
     if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
-        constants[moved.name] = np.asarray(node.op.reference(*known))
+        constants[moved.name] = np.asarray(op.reference(*known))
         return Swap(nodes=(behind,), constants=constants)
-    mover = replace(node, inputs=inputs, outputs=(moved,), equals=("",))
+    mover = replace(node, op=op, inputs=inputs, outputs=(moved,), equals=("",))
     return Swap(nodes=(mover, behind), constants=constants)
 
 
@@ -90,22 +95,63 @@ def _turned(node: Node, x: Real) -> Real | None:
     return x if isinstance(node.op, (Identity, Copy)) else None
 
 
+def on_integers(op: Op, zero: int) -> Op | None:
+    """The operator for stored numbers, in which `zero` means 0; None when it does more than to move and to compare."""
+    match op:
+        case Pad(mode="constant"):
+            return replace(op, value=float(zero)) if op.value == 0 else None
+        case Resample():
+            return None if op.weighted else op
+        case Reduce():
+            return op if op.kind in ("max", "min") else None
+    return op
+
+
 @rule(Quantize, effect="rounded before they are moved")
 def quantize_earlier(g: Graph, node: Node) -> Swap | Skip:
     """Quantize(f(x))  becomes  f(Quantize(x)): what follows a convolution is fused into it."""
     mover = g.producer(node.value(0))
     if mover is None or not isinstance(mover.op, MOVES) or isinstance(mover.op, Concat) or len(mover.outputs) != 1:
         return Skip("nothing is moved before it")
-    if grid(g, node) is None or g.only_reader(node.value(0)) is None:
+    target = grid(g, node)
+    if target is None or g.only_reader(node.value(0)) is None:
         return Skip("several scales, or a second reader")
+    op = on_integers(mover.op, target.zero)
+    if op is None:
+        return Skip("it does more than to move")
     if getattr(mover.op, "tail", None) is not None or g.constant(mover.value(0)) is not None:
         return Skip("something is fused behind it, or it is constant")
     before, y = mover.value(0), node.output
     early = Value(f"{y.name}:early", TensorType.of(y.type.dtype, before.shape))
     early = replace(early, type=replace(early.type, quant=y.type.quant))
     quantize = replace(node, inputs=(before, *node.inputs[1:]), outputs=(early,), name=early.name, equals=("",))
-    moved = replace(mover, inputs=(early, *mover.inputs[1:]), outputs=node.outputs, equals=node.equals)
+    moved = replace(mover, op=op, inputs=(early, *mover.inputs[1:]), outputs=node.outputs, equals=node.equals)
     return Swap(nodes=(quantize, moved), removed=(mover,))
+
+
+@rule(Quantize, effect="rounded before they are joined")
+def quantize_before_concat(g: Graph, node: Node) -> Swap | Skip:
+    """Quantize(Concat(x, y, ...))  becomes  Concat(Quantize(x), Quantize(y), ...)."""
+    joined = g.producer(node.value(0))
+    if joined is None or not isinstance(joined.op, Concat):
+        return Skip("nothing is joined before it")
+    if grid(g, node) is None or g.only_reader(node.value(0)) is None:
+        return Skip("several scales, or a second reader")
+    parts, y = [], node.output
+    for i, x in enumerate(joined.present):
+        part = Value(f"{y.name}:part{i}", replace(TensorType.of(y.type.dtype, x.shape), quant=y.type.quant))
+        parts.append(replace(node, inputs=(x, *node.inputs[1:]), outputs=(part,), name=part.name, equals=("",)))
+    whole = replace(joined, inputs=tuple(p.output for p in parts), outputs=node.outputs, equals=node.equals)
+    return Swap(nodes=(*parts, whole), removed=(joined,))
+
+
+@rule(ArgBest, effect="compares integers")
+def arg_best_of_integers(g: Graph, node: Node) -> Swap | Skip:
+    """The place of the largest of Dequantize(x)  is that of x."""
+    x = real(g, node.value(0))
+    if x is None or not x.per_tensor or x.one_scale <= 0:
+        return Skip("the operand has no integers with one scale")
+    return Swap(nodes=(replace(node, inputs=(x.stored,)),))
 
 
 @rule(Quantize, effect="removed: the integers are the same")
