@@ -41,7 +41,7 @@ def requantization(draw: Draw, x: str, outputs: int, reduction: int) -> tuple[Re
     count = draw(st.sampled_from([1, outputs]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     usual = -int(np.log2(64 * reduction**0.5))
-    middle = draw(st.sampled_from([usual, usual, usual, -1, 2, -20, -31]))
+    middle = draw(st.sampled_from([usual, usual, usual, -1, 2, -20, -25, -31]))
     shift = np.clip(middle + rng.integers(-2, 3, count), -31, 8).astype(np.int32)
     multiplier = rng.integers(2**30, 2**31, count).astype(np.int32)
     if draw(st.integers(0, 5)) == 0:
@@ -59,7 +59,8 @@ def graph_of(draw: Draw, op: Conv | Dense, x: TensorType, w: Shape, first: Shape
     constants = {"w": numbers(draw, "int8", w, -127)}
     values: list[Value | None] = [Value("x", x), Value("w", TensorType.of("int8", w)), None]
     if draw(st.integers(0, 3)):
-        constants["b"] = numbers(draw, "int32", (w[0],), -(2**14) * reduction, 2**14 * reduction)
+        most = draw(st.sampled_from([2**14 * reduction, 2**14 * reduction, 2**30]))
+        constants["b"] = numbers(draw, "int32", (w[0],), -most, most)
         values[2] = Value("b", TensorType.of("int32", (w[0],)))
     for name, array in (("multiplier", multiplier), ("shift", shift)):
         constants[name] = array.reshape(first if array.size == w[0] else ())

@@ -1,4 +1,4 @@
-"""Integer kernels for Cortex-M with DSP: exactly what the operator means, whatever the geometry, factors and rounding."""
+"""Integer kernels for Cortex-M with DSP: exactly what the operator means, for every geometry, factor and rounding."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.graph.run import run
-from compiler.kernels.base import Overlap, Schedule, Situation, candidates
+from compiler.kernels.base import Schedule, Situation, candidates
 from tests.kernels.integer_nodes import FEATURES, KINDS, nodes
-from tests.kernels.test_tuned import placed, result, tightest
+from tests.kernels.test_tuned import placed
 from tests.ops.test_lowering import check_in_c, check_jitted
 from tests.support.engines import fetch, interpret, load, new_arena
 from tests.support.op_cases import Case, examples

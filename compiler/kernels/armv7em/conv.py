@@ -54,7 +54,7 @@ class Shape:
         if not isinstance(op, Conv) or op.spatial not in (1, 2) or op.groups != 1 or not x.elements:
             return None
         for t in (x, y):
-            if t.strides != _channels_last(t.shape):
+            if not lies(t.shape, t.strides, _channels_last(t.shape)):
                 return None
         one = op.spatial == 1
         strides, dilations = ((1, *op.strides), (1, *op.dilations)) if one else (op.strides, op.dilations)
@@ -146,12 +146,16 @@ class Shape:
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
-    batch, channels, *sizes = shape
+    _, channels, *sizes = shape
     strides = [channels] * len(sizes)
     for axis in range(len(sizes) - 2, -1, -1):
         strides[axis] = strides[axis + 1] * sizes[axis + 1]
-    del batch
     return (int(np.prod(sizes)) * channels, 1, *strides)
+
+
+def lies(shape: tuple[int, ...], strides: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Axes of length one may have any stride."""
+    return all(a == b for n, a, b in zip(shape, strides, wanted, strict=True) if n != 1)
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:

@@ -29,7 +29,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     x, y = node.present[0].type if node.present else None, node.output.type
     if FEATURE not in situation.features or not isinstance(node.op, Dense) or x is None or not x.elements:
         return []
-    if any(t.strides != _row_major(t.shape) for t in (x, y)):
+    if not all(conv.lies(t.shape, t.strides, _row_major(t.shape)) for t in (x, y)):
         return []
     w, found = situation.constant(node, 1), channel_table(node, situation)
     if w is None or found is None:

@@ -6,12 +6,15 @@ of the product, and so does the zero point, shifted by as much: three instructio
 `double` rounds twice. While 2 * sum fits a word, smmulr is gemmlowp's doubling high product; its division rounds half
 away from zero, which is half up once negative numbers are one less.
 
-Both are exact for every sum that can occur: the largest follows from weights, bias and the range of the input. Where
-multipliers are too large or sums too long, nothing is offered, and the layer keeps its operator's own loops.
+Both are exact for every sum that can occur: the range follows from weights, bias and the range of the input. Channels
+that training has switched off have tiny factors and huge biases, beyond these words; their results are one number or two
+neighbours, so a comparison with a threshold, spelled with the same instructions, serves them. Where neither does,
+nothing is offered, and the layer keeps its operator's own loops.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,9 +30,10 @@ from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Map, Step
 from compiler.ops.requantize import Requantize
+from compiler.quant.fixed_point import requantize
 
 COLUMNS = 4  # bias, multiplier, addend, shift of each channel
-_EXTENT = {"int8": 128, "uint8": 255}  # of inputs
+_RANGE = {"int8": (-128, 127), "uint8": (0, 255)}  # of inputs
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def channel_table(node: Node, situation: Situation) -> tuple[Finish, Array] | No
     op = requantize_of(node.op.tail)
     w, multiplier, shift = (situation.constant(node, i) for i in (1, 3, 4))
     x = node.value(0).type.dtype
-    if op is None or w is None or multiplier is None or shift is None or x not in _EXTENT or w.dtype != np.int8:
+    if op is None or w is None or multiplier is None or shift is None or x not in _RANGE or w.dtype != np.int8:
         return None
     channels = w.shape[0]
     bias = situation.constant(node, 2)
@@ -89,35 +93,70 @@ def channel_table(node: Node, situation: Situation) -> tuple[Finish, Array] | No
     zero = node.op.zero if isinstance(node.op, Conv) else 0
     start = np.zeros(channels, np.int64) if bias is None else bias.astype(np.int64).reshape(-1)
     start = start - zero * flat.sum(axis=1)
-    most = np.abs(start) + _EXTENT[x] * np.abs(flat).sum(axis=1)
+    reach = sums(flat, x)
     m = np.broadcast_to(multiplier.reshape(-1).astype(np.int64), channels)
     s = np.where(m == 0, -2, np.broadcast_to(shift.reshape(-1).astype(np.int64), channels))
-    columns = _single(op, most, m, s) if op.rounding == "single" else _double(op, most, m, s)
-    if columns is None or not _fits(most):
+    if not (_fits(start + reach[0]) & _fits(start + reach[1])).all():
         return None
-    table = np.stack([start, m, *columns], axis=1).astype(np.int32)
-    return Finish(op), np.ascontiguousarray(table)
+    addend, right, exact = (_single if op.rounding == "single" else _double)(op, start, reach, m, s)
+    table = np.stack([start, m, addend, right], axis=1)
+    for channel in np.flatnonzero(~exact):
+        row = _settled(op, table[channel], (int(reach[0][channel]), int(reach[1][channel])), int(s[channel]))
+        if row is None:
+            return None
+        table[channel] = row
+    return Finish(op), table.astype(np.int32)
 
 
-def _single(op: Requantize, most: Array, m: Array, s: Array) -> tuple[Array, Array] | None:
-    total = 31 - s
-    if (total < 33).any():
-        return None
-    right = total - 32
+def sums(w: Array, x: str) -> tuple[Array, Array]:
+    """The smallest and the largest sum of products of each row of weights with any input."""
+    low, high = _RANGE[x]
+    above, below = np.maximum(w, 0).sum(axis=1), np.minimum(w, 0).sum(axis=1)
+    return above * low + below * high, above * high + below * low
+
+
+def _single(op: Requantize, start: Array, reach: tuple[Array, Array], m: Array, s: Array) -> tuple[Array, Array, Array]:
+    """Addends, shifts to the right, and for which channels they are exact."""
+    right = np.clip(-1 - s, 1, 30)
     addend = (np.int64(1) << (right - 1)) + (np.int64(op.zero) << right)
-    return (addend, right) if _fits((most * m >> 32) + 1 + np.abs(addend)) else None
+    exact = (right == -1 - s) & _fits(addend)
+    for end in reach:
+        exact &= _fits(((start + end) * m >> 32) + addend)
+    return addend, right, exact
 
 
-def _double(op: Requantize, most: Array, m: Array, s: Array) -> tuple[Array, Array] | None:
-    right = -s
-    if (right < 1).any() or (right > 30).any() or not _fits(2 * most):
-        return None
+def _double(op: Requantize, start: Array, reach: tuple[Array, Array], m: Array, s: Array) -> tuple[Array, Array, Array]:
+    right = np.clip(-s, 1, 30)
     addend = (np.int64(1) << (right - 1)) + (np.int64(op.zero) << right)
-    return (addend, right) if _fits(most + 1 + np.abs(addend)) else None
+    exact = (right == -s) & _fits(addend)
+    for end in reach:
+        total = start + end
+        high = (2 * total * m + (1 << 31)) >> 32
+        exact &= _fits(2 * total) & _fits(high + (high >> 31) + addend)
+    return addend, right, exact
 
 
-def _fits(most: Array) -> bool:
-    return bool((most < 2**31).all())
+def _settled(op: Requantize, row: Array, reach: tuple[int, int], shift: int) -> list[int] | None:
+    """The table's row for a channel whose results are q or q + 1: sums are compared with the first that gives q + 1."""
+    start, multiplier = int(row[0]), int(row[1])
+
+    def result(total: int) -> int:
+        return int(requantize(np.array([total], np.int32), multiplier, shift, op.rounding)[0])
+
+    low, high = start + reach[0], start + reach[1]
+    first = result(low)
+    if result(high) > first + 1:
+        return None
+    threshold = bisect_left(range(low, high + 1), first + 1, key=result) + low
+    right = max(1, (high - low).bit_length())
+    addend = (first + 1 + op.zero) << right
+    if right > 30 or not _fits(np.array([addend - (1 << right), addend + (1 << right)])).all():
+        return None
+    return [start - threshold - (1 if op.rounding == "double" else 0), 1 << 30, addend, right]
+
+
+def _fits(values: Array) -> Array:
+    return (values >= -(2**31)) & (values < 2**31)
 
 
 def columns_of(k: Kernel, table: View, channel: Expr, which: Sequence[int]) -> list[Expr]:
