@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.run import run
 from compiler.graph.types import Array, Layout, TensorType
+from compiler.kernels.armv7em.depthwise_rescale import rescaled, sums
 from compiler.kernels.base import Schedule, Situation, candidates
 from compiler.ops.conv import Conv
 from compiler.ops.elementwise import Map, Step
@@ -89,6 +90,31 @@ def test_it_is_the_operator_bit_for_bit(tmp_path: Path) -> None:
     assert names == {True, False}, "one of both ways of requantising was never offered"
     check_in_c(programs, before, after, tmp_path)
     check_jitted(programs, before, after)
+
+
+def test_all_channels_get_one_shift_and_every_sum_its_result() -> None:
+    """Factors of very different sizes: weights grow, or the multiplier is shortened where no sum tells."""
+    numbers, found = np.random.default_rng(5), 0
+    for _ in range(120):
+        channels = 3
+        w = numbers.integers(-127, 128, (channels, 2))
+        bias = numbers.integers(-3000, 3000, channels)
+        multiplier, shift = quantize_multipliers(2.0 ** -numbers.uniform(4, 18, channels))
+        op = Requantize("int8", int(numbers.integers(-128, 128)), -128, int(numbers.integers(0, 128)))
+        ends = sums(w, bias, -255, 255)
+        made = rescaled(w, bias, multiplier, shift, ends, op)
+        if made is None:
+            continue
+        found += 1
+        by = np.divide(made.w, w, out=np.zeros_like(w, np.float64), where=w != 0).max(axis=1).astype(np.int64)
+        for c in range(channels):
+            total = np.arange(ends[0][c], ends[1][c] + 1)
+            want = op.reference(total.astype(np.int32), multiplier[c], shift[c])
+            mine = (total - bias[c]) * by[c] + made.bias[c]
+            upper = (mine * made.multiplier[c] >> 32) + (1 << (made.shift - 1)) + (op.zero << made.shift)
+            assert np.array_equal(np.clip(upper >> made.shift, op.low, op.high), want)
+            assert np.abs(mine).max() < 1 << 31
+    assert found > 40
 
 
 @pytest.mark.slow
