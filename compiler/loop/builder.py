@@ -112,7 +112,12 @@ class View:
     def vector(self, index: Expr, lanes: int) -> Expr:
         """`lanes` consecutive elements from an index into the buffer on (see `index`)."""
         kind = self.type.of_lanes(lanes)
-        return self._value(kind) if self.buffer is None else Load(self.buffer, index, kind)
+        if self.buffer is None:
+            return self._value(kind)
+        if self.storage is not None and lanes == 1:
+            return self._load(self.buffer, index)
+        assert self.storage is None, "elements are converted one at a time"
+        return Load(self.buffer, index, kind)
 
     def flat(self) -> View:
         """The same memory as one axis; only for tensors without gaps."""

@@ -5,6 +5,7 @@ The distances at which output and input may overlap are proved by running at exa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.graph.graph import Value
 from compiler.graph.run import run
+from compiler.graph.types import TensorType
 from compiler.kernels.base import Overlap, Schedule, Situation, candidates
 from compiler.lower import lower_planned
 from compiler.memory.lifetimes import liveness
 from compiler.memory.planner import Plan
+from compiler.ops.conv import Conv
+from compiler.ops.dense import Dense
 from compiler.program import Program
 from tests.kernels.geometry import FEATURES, KINDS, nodes
 from tests.ops.test_lowering import check_in_c, check_jitted, expect_close
@@ -99,6 +104,36 @@ def test_the_width_of_registers_changes_no_bit(kind: str) -> None:
 
     law()
     assert seen >= {"fpu32", "simd128"}
+
+
+def with_integer_weights(drawn: Case) -> Case | None:
+    """The same layer with int8 weights, as when weights alone are quantised; None when they are no array."""
+    node, w = drawn.node, drawn.graph.constant(drawn.node.inputs[1])
+    if w is None or node.value(1).name in drawn.inputs:
+        return None
+    small = Value(node.value(1).name, TensorType.of("int8", w.shape))
+    changed = replace(node, inputs=(node.inputs[0], small, *node.inputs[2:]))
+    constants = {**drawn.graph.constants, small.name: np.clip(np.rint(w * 20), -127, 127).astype(np.int8)}
+    return Case(drawn.graph.with_nodes((changed,), constants), drawn.inputs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_integer_weights_are_floats_when_they_are_multiplied(kind: str) -> None:
+    seen: set[str] = set()
+
+    @examples(15)
+    @given(nodes(kind), st.sampled_from(PROCESSORS))
+    def law(drawn: Case, features: frozenset[str]) -> None:
+        hybrid = with_integer_weights(drawn)
+        if hybrid is None or not isinstance(drawn.node.op, (Conv, Dense)):
+            return
+        for schedule in offered(hybrid, "balanced", features)[:2]:
+            got = result(hybrid, placed(hybrid, schedule, {}))
+            expect_close(hybrid, got, run(hybrid.graph, hybrid.inputs)["y"])
+            seen.add(schedule.name.split()[0])
+
+    law()
+    assert seen, "no tuned kernel takes integer weights"
 
 
 def tightest(allowed: Overlap, output: int, source: int) -> dict[str, tuple[int, int]]:

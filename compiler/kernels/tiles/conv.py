@@ -17,7 +17,7 @@ from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.tiles.registers import Registers, pieces, register_files
-from compiler.kernels.tiles.tail import all_float32, operand, simple_tail
+from compiler.kernels.tiles.tail import all_float32, as_floats, operand, simple_tail, usable
 from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import Const, Expr, maximum, minimum, select
@@ -130,7 +130,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         or (node.output.type.strides[1] != 1 and node.output.shape[1] != 1)
     ):
         return []
-    files = register_files(situation.features)
+    files = usable(register_files(situation.features), w)
     return [_schedule(node, geometry, w, shape) for file in files for shape in _shapes(geometry, situation, file)]
 
 
@@ -153,7 +153,7 @@ def _schedule(node: Node, g: Geometry, w: Array, shape: TileShape) -> Schedule:
     order = (0, 2, 3, 1) if g.channels_last else (0, 2, 1, 3)
     cube = w.reshape(g.outputs, g.channels, g.rows, g.columns)
     if is_fill(w):
-        packed = fill(w.reshape(-1)[0], "float32", (w.size,))
+        packed = fill(w.reshape(-1)[0], str(w.dtype), (w.size,))
     else:
         packed = pack_outputs(np.transpose(cube, order).reshape(g.outputs, -1), shape.outputs)
     overlap = in_place(node, Overlap(exact=True))
@@ -237,6 +237,7 @@ class _ConvKernel:
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
+        w = as_floats(w)
         if self.g.pointwise:
             self._pointwise(k, x, w, b, more, y)
         else:

@@ -10,7 +10,7 @@ from math import prod
 from compiler.graph.graph import Node
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.tiles.registers import register_files
-from compiler.kernels.tiles.tail import all_float32, neighbours, store_row
+from compiler.kernels.tiles.tail import all_float32, as_floats, neighbours, store_row, usable
 from compiler.kernels.tiles.tile import TileShape, accumulate, initial, pack_outputs, unroll_of
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Const, Expr
@@ -25,7 +25,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         return []
     rows, outputs = prod(node.output.shape[:-1]), w.shape[0]
     result = []
-    for file, block in product(register_files(situation.features), (8, 4, 2)):
+    for file, block in product(usable(register_files(situation.features), w), (8, 4, 2)):
         if file.lanes > 1 and not neighbours(node, fixed=3, axis=-1):
             continue
         positions = 1 if rows == 1 else 3 if block == 8 else 4
@@ -55,6 +55,7 @@ class _DenseKernel:
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
+        w = as_floats(w)
         rows = y.size // self.outputs
         step = self.shape.positions
         with k.loop(rows - rows % step, "n", step=step) as n:

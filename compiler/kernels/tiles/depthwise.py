@@ -15,7 +15,7 @@ from compiler.graph.types import Array, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.kernels.tiles.conv import Geometry, row_overlap
 from compiler.kernels.tiles.registers import Registers, pieces, register_files, runs
-from compiler.kernels.tiles.tail import operand, simple_tail
+from compiler.kernels.tiles.tail import as_floats, operand, simple_tail, usable
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import F32, Const, Expr, If, const, maximum, minimum
 from compiler.ops.conv import Conv
@@ -34,7 +34,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
         return []
     if not simple_tail(node, fixed=3) or g.rows * g.columns > 64 or g.batch != 1 or g.channels == 1:
         return []
-    return [_schedule(node, g, w, file, situation) for file in register_files(situation.features)]
+    return [_schedule(node, g, w, file, situation) for file in usable(register_files(situation.features), w)]
 
 
 def _schedule(node: Node, g: Geometry, w: Array, file: Registers, situation: Situation) -> Schedule:
@@ -76,6 +76,7 @@ class _Depthwise:
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         *more, y = rest
+        w = as_floats(w)
         g = self.g
         sticks_out = g.top or (g.out_height - 1) * g.stride_y - g.top + (g.rows - 1) * g.dilation_y >= g.height
         with k.loop(g.out_height, "oy", down=self.down) as oy:

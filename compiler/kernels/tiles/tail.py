@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from compiler.graph.graph import Node
-from compiler.graph.types import TensorType
-from compiler.loop.builder import Kernel, View
-from compiler.loop.nodes import Expr, Splat
+from compiler.graph.types import Array, TensorType
+from compiler.kernels.tiles.registers import Registers
+from compiler.loop.builder import Kernel, Storage, View
+from compiler.loop.nodes import F32, Cast, Expr, Splat
 from compiler.ops.base import aligned
+from compiler.ops.conv import Conv
+from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Map
 
 
 def all_float32(node: Node, tail: Map | None) -> bool:
-    """Are all operands, the result and every step of the tail float32? Vectors are not converted on the way."""
-    if {v.type.dtype for v in (*node.present, *node.outputs)} != {"float32"}:
+    """Are all operands, the result and every step of the tail float32? Vectors are not converted on the way.
+
+    Weights alone may be int8 (their scale is in the tail): see `usable` and `as_floats`.
+    """
+    weights = node.value(1) if isinstance(node.op, (Conv, Dense)) else None
+    others = {v.type.dtype for v in (*node.present, *node.outputs) if v != weights}
+    if others != {"float32"} or (weights is not None and weights.type.dtype not in ("float32", "int8")):
         return False
     kinds = ["float32"] * (0 if tail is None else tail.operands)
     for step in () if tail is None else tail.steps:
         kinds.append(step.op.result(*(kinds[i] for i in step.args)))
     return set(kinds) <= {"float32"}
+
+
+def usable(files: Sequence[Registers], w: Array) -> list[Registers]:
+    """The registers for these weights: integers become floats as they are loaded, one at a time."""
+    return [f for f in files if f.lanes == 1 or w.dtype == np.float32]
+
+
+def as_floats(w: View) -> View:
+    """Weights as kernels multiply with them."""
+    if w.type.is_float:
+        return w
+    return replace(w, type=F32, storage=Storage(w.type, F32, lambda e: Cast(e, F32), lambda e: Cast(e, w.type)))
 
 
 def simple_tail(node: Node, fixed: int) -> bool:
