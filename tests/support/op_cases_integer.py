@@ -15,6 +15,7 @@ from compiler.ops.elementwise import Map, Step
 from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmetic, MulInteger
 from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.pool import AveragePool
+from compiler.ops.product_integer import ProductInteger
 from compiler.ops.requantize import Requantize
 from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
 from compiler.ops.sum_integer import SumInteger, SumPool
@@ -129,8 +130,24 @@ def softmax_integer(draw: Draw) -> Case:
     return draw(typed_case(op, [Given(draw(every_byte(x, kind)), constant=False)]))
 
 
+@st.composite
+def product_integer(draw: Draw) -> Case:
+    left, right = draw(broadcast_shapes(draw(shapes(0, 2, most=12)), 2))
+    m, n, inner = (draw(st.integers(1, 4)) for _ in range(3))
+    kinds = [draw(st.sampled_from(["int8", "uint8", "int16"])) for _ in range(2)]
+    operands = [
+        Given(draw(every_byte(s, d))) for s, d in zip([(*left, m, inner), (*right, inner, n)], kinds, strict=True)
+    ]
+    op = ProductInteger(*(any_zero(draw, d) for d in kinds))
+    if draw(st.booleans()):
+        return draw(typed_case(op, operands))
+    tail, more = requantize(draw, 1000)
+    return draw(typed_case(replace(op, tail=tail), [*operands, *more]))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
+    ProductInteger: product_integer,
     SoftmaxInteger: softmax_integer,
     SumPool: lambda: integer_pool(SumPool),
     SumInteger: sum_integer,
