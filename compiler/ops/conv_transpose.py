@@ -14,7 +14,9 @@ import numpy as np
 from compiler.graph.types import FLOATS, Array, TensorType
 from compiler.loop.nodes import Expr, const, maximum, minimum
 from compiler.ops.base import Op, Reader, expect
-from compiler.ops.numbers import require, rounded, wide
+from compiler.ops.conv import result_type, store_tail, sum_of, weighted, weights_fit
+from compiler.ops.elementwise import Map
+from compiler.ops.numbers import exact, require, rounded, wide
 from compiler.ops.window import padding_mode
 
 if TYPE_CHECKING:
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConvTranspose(Op):
-    """y[n,o,p] = b[o] + sum over c, i, q with i*stride + q*dilation - pad = p of x[n,c,i] * w[c,o,q].
+    """y[n,o,p] = b[o] + sum over c, i, q with i*stride + q*dilation - pad = p of (x[n,c,i] - zero) * w[c,o,q].
 
-    Operands: x (N, C, spatial...), w (C, O/groups, kernel...), bias (O) or None. `pads` are the begins of all spatial
-    axes; negative ones add zeros. `sizes` are the result's spatial sizes.
+    Operands: x (N, C, spatial...), w (C, O/groups, kernel...), bias (O) or None, then the tail's further operands.
+    `pads` are the begins of all spatial axes; negative ones add zeros. `sizes` are the result's spatial sizes.
+    Integers, `zero` and `tail` are as in Conv.
     """
 
     strides: tuple[int, ...] = (1, 1)
@@ -38,24 +41,29 @@ class ConvTranspose(Op):
     dilations: tuple[int, ...] = (1, 1)
     sizes: tuple[int, ...] = (1, 1)
     groups: int = 1
+    tail: Map | None = None
+    zero: int = 0
     onnx = ("ConvTranspose",)
     dtypes = FLOATS
     layout_rule = "channels_last"
 
-    def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None) -> TensorType:
+    def infer(self, x: TensorType, w: TensorType, b: TensorType | None = None, *more: TensorType) -> TensorType:
         n = len(self.strides)
-        fits = x.rank == n + 2 == w.rank and x.dtype == w.dtype and x.shape[1] == w.shape[0]
+        fits = x.rank == n + 2 == w.rank and weights_fit(x, w, b) and x.shape[1] == w.shape[0]
         expect(fits and x.shape[1] % self.groups == 0, "E0301", f"ConvTranspose of {x} with weights {w}")
         outputs = w.shape[1] * self.groups
         expect(b is None or b.shape == (outputs,), "E0301", f"bias {b} for {outputs} output channels")
         expect(all(s > 0 for s in self.sizes), "E0306", f"ConvTranspose of {x} has results of size {self.sizes}")
-        return x.with_shape((x.shape[0], outputs, *self.sizes))
+        y = TensorType.of(result_type(x), (x.shape[0], outputs, *self.sizes))
+        return y if self.tail is None else self.tail.infer(y, *more)
 
-    def reference(self, x: Array, w: Array, b: Array | None = None) -> Array:
+    def reference(self, x: Array, w: Array, b: Array | None = None, *more: Array) -> Array:
         n, g = len(self.strides), self.groups
+        dtype = result_type(TensorType.of(str(x.dtype), x.shape))
+        x = exact(x) - self.zero if self.zero else exact(x)
         each, kernel = w.shape[1], w.shape[2:]
-        values = wide(x).reshape(x.shape[0], g, x.shape[1] // g, *x.shape[2:])
-        weights = wide(w).reshape(g, x.shape[1] // g, each, *kernel)
+        values = x.reshape(x.shape[0], g, x.shape[1] // g, *x.shape[2:])
+        weights = wide(w).astype(x.dtype).reshape(g, x.shape[1] // g, each, *kernel)
         full = [
             max((m - 1) * s + (q - 1) * d + 1, size + pad)
             for m, s, q, d, size, pad in zip(
@@ -81,21 +89,23 @@ class ConvTranspose(Op):
         )
         result = y[kept].reshape(x.shape[0], g * each, *self.sizes)
         if b is not None:
-            result = result + wide(b).reshape(-1, *[1] * n)
-        return rounded(result, str(x.dtype))
+            result = result + b.astype(result.dtype).reshape(-1, *[1] * n)
+        result = rounded(result, dtype)
+        return result if self.tail is None else self.tail.reference(result, *more)
 
-    def lower(self, k: Kernel, x: View, w: View, b: View | None, y: View) -> None:
+    def lower(self, k: Kernel, x: View, w: View, b: View | None, *rest: View) -> None:
         """Each result once: along an axis, the inputs that reach a place are neighbours, from `low` to below `high`."""
+        *more, y = rest
         each, per_group = w.shape[1], x.shape[1] // self.groups
         with k.loop(y.shape[0], "n") as n, k.grid(y.shape[2:], "yxz") as p:
             reach = [self._reach(k, place, a, x.shape[2 + a], w.shape[2 + a]) for a, place in enumerate(p)]
             with k.loop(y.shape[1], "o") as o:
-                acc = k.sum(const(0.0, x.type) if b is None else b[o])
+                acc = k.sum(const(0, sum_of(x)) if b is None else b[o])
                 group = k.let("g", o // each) if self.groups > 1 else const(0, o.type)
                 with self._taps(k, reach) as (at, q), k.loop(per_group, "c") as c:
                     channel = group * per_group + c
-                    acc += x[(n, channel, *at)] * w[(channel, o - group * each, *q)]
-                k.store(y, (n, o, *p), acc.value)
+                    acc += weighted(x[(n, channel, *at)], w[(channel, o - group * each, *q)], acc.value.type, self.zero)
+                store_tail(k, self.tail, y, (n, o, *p), acc.value, more)
 
     def _reach(self, k: Kernel, place: Expr, axis: int, size: int, kernel: int) -> tuple[Expr, Expr, Expr]:
         """Where a result lies in the uncut one, and the inputs whose windows may cover it."""
@@ -131,6 +141,9 @@ class ConvTranspose(Op):
         assert x is not None
         assert w is not None
         return x.type.elements * prod(w.shape[1:])
+
+    def in_place(self) -> tuple[int, ...]:
+        return () if self.tail is None else tuple(range(3, 2 + self.tail.operands))
 
     @classmethod
     def from_onnx(cls, r: Reader) -> Value | tuple[Value, ...]:

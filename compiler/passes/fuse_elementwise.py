@@ -11,7 +11,7 @@ from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map, Step
 from compiler.ops.pool_window import Pool
-from compiler.ops.quantize import Quantize
+from compiler.ops.quantize import Dequantize, Quantize
 from compiler.ops.requantize import Requantize
 from compiler.passes.rule import Skip, Swap, merged, rule
 
@@ -63,7 +63,7 @@ def fuse_elementwise(g: Graph, node: Node) -> Swap | Skip:
             reason = "the operand is rounded as it is stored"
             continue
         outer, inner = as_map(node.op), as_map(producer.op)
-        if isinstance(inner.steps[-1].op, (Quantize, Requantize)):
+        if isinstance(inner.steps[-1].op, (Quantize, Requantize)) or _opened(outer, place, x):
             reason = "the operand takes less memory as integers, and what follows may be a table"
             continue
         if len(outer.steps) + len(inner.steps) > _LONGEST:
@@ -74,6 +74,12 @@ def fuse_elementwise(g: Graph, node: Node) -> Swap | Skip:
         fused = replace(node, op=op, inputs=unique, sources=merged(node, producer))
         return Swap(nodes=(fused,), removed=(producer,))
     return Skip(reason)
+
+
+def _opened(op: Map, place: int, x: Value) -> bool:
+    """Does the expression begin with the real number behind a byte?"""
+    byte = x.type.dtype in ("int8", "uint8")
+    return byte and any(isinstance(s.op, Dequantize) and s.args[0] == place for s in op.steps)
 
 
 def _shared(op: Map, inputs: tuple[Value | None, ...]) -> tuple[Map, tuple[Value | None, ...]]:

@@ -31,7 +31,7 @@ from compiler.quant.move import (
     same_grid,
 )
 from compiler.quant.real import real
-from compiler.quant.sums import bias_into_sums, integer_sums, requantize_sums
+from compiler.quant.sums import bias_into_sums, factor_into_sums, integer_sums, requantize_sums
 
 
 @cache
@@ -40,6 +40,7 @@ def before_fusion() -> tuple[Rule, ...]:
         own_dequantize,
         dequantize_later,
         integer_sums,
+        factor_into_sums,
         bias_into_sums,
         quantize_before_concat,
         quantize_earlier,

@@ -9,7 +9,7 @@ import numpy as np
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Array, TensorType
 from compiler.ops.activations import Clip, Relu
-from compiler.ops.arithmetic import Add
+from compiler.ops.arithmetic import Add, Div, Mul
 from compiler.ops.conv import INTEGER_INPUTS, INTEGER_WEIGHTS, Conv, result_type
 from compiler.ops.dense import Dense, MatMul
 from compiler.ops.quantize import Quantize
@@ -46,7 +46,7 @@ def integer_sums(g: Graph, node: Node) -> Swap | Skip:
     dense = not isinstance(op, Conv)
     factor = np.array([float_sums]) if dense and scales.size == 1 else x.one_scale * scales
     sums = result_type(x.stored.type)
-    bias = _bias(g, node.inputs[2] if len(node.inputs) > 2 else None, factor, weights.shape[0])
+    bias = bias_in_sums(g, node.inputs[2] if len(node.inputs) > 2 else None, factor, weights.shape[0])
     if isinstance(bias, str):
         return Skip(bias)
     padded = isinstance(op, Conv) and any(op.pads)
@@ -57,6 +57,8 @@ def integer_sums(g: Graph, node: Node) -> Swap | Skip:
         return Skip("the bias does not fit into 32 bits")
     y = node.output
     wv, constants = constant(f"{y.name}:w", weights)
+    if sums == "int32" and _largest(x.stored.type.dtype, weights, bias) >= 2**31:
+        return Skip("the sums may not fit into 32 bits")
     bv: Value | None = None
     if bias is not None:
         bv, more = constant(f"{y.name}:b", bias.astype(sums))
@@ -67,6 +69,13 @@ def integer_sums(g: Graph, node: Node) -> Swap | Skip:
     axis = 1 if isinstance(op, Conv) else -1
     behind, more = dequantized(acc, _along(factor, y.type.rank, axis), np.zeros(()), y, node.sources, node.equals[0])
     return Swap(nodes=(product, behind), constants=constants | more)
+
+
+def _largest(dtype: str, weights: Array, bias: Array | None) -> int:
+    """No sum of products is further from zero: the operand's integers, less its zero point, span 8 bits."""
+    reach = np.iinfo(dtype).max - int(np.iinfo(dtype).min)
+    each = np.abs(weights.reshape(weights.shape[0], -1).astype(np.int64)).sum(axis=1) * reach
+    return int((each + (0 if bias is None else np.abs(bias))).max(initial=0))
 
 
 def _turned(array: Array) -> Array:
@@ -81,18 +90,23 @@ def _channels(w: Real, stored: Array) -> tuple[Array, Array] | None:
     scales = w.scale.reshape(-1)
     if scales.size and (scales == scales[0]).all():
         scales = scales[:1]
-    if not w.zero.any() and str(stored.dtype) in INTEGER_WEIGHTS:
-        return scales, stored
-    zero = w.zero if w.zero.size > 1 else w.zero.reshape(())
-    centred = stored.astype(np.int64) - zero
+    weights = centred(stored, w.zero if w.zero.size > 1 else w.zero.reshape(()))
+    return None if weights is None else (scales, weights)
+
+
+def centred(stored: Array, zero: Array) -> Array | None:
+    """Weights without their zero point, in the smallest type that holds them; None: there is none."""
+    if not zero.any() and str(stored.dtype) in INTEGER_WEIGHTS:
+        return stored
+    moved = stored.astype(np.int64) - zero
     for dtype in ("int8", "int16"):
         info = np.iinfo(dtype)
-        if centred.size == 0 or (info.min <= centred.min() and centred.max() <= info.max):
-            return scales, centred.astype(dtype)
+        if moved.size == 0 or (info.min <= moved.min() and moved.max() <= info.max):
+            return moved.astype(dtype)
     return None
 
 
-def _bias(g: Graph, value: Value | None, factor: Array, outputs: int) -> Array | str | None:
+def bias_in_sums(g: Graph, value: Value | None, factor: Array, outputs: int) -> Array | str | None:
     """The bias in units of the sums, or why there is none."""
     if value is None:
         return None
@@ -119,6 +133,24 @@ def _along(array: Array, rank: int, axis: int) -> Array:
     return array.reshape(-1, *[1] * (rank - 1 - axis % rank))
 
 
+@rule(Mul, Div, effect="part of the scale of integer sums")
+def factor_into_sums(g: Graph, node: Node) -> Swap | Skip:
+    """Dequantize(sums) * constant, or / constant  becomes  Dequantize(sums) with another scale."""
+    for place in (0, 1) if isinstance(node.op, Mul) else (0,):
+        sums, factor = real(g, node.inputs[place]), g.constant(node.inputs[1 - place])
+        if sums is None or factor is None or sums.stored.type.dtype not in SUMS or sums.zero.any():
+            continue
+        if factor.size != 1 or not 0 < float(factor.reshape(-1)[0]) < np.inf or node.output.shape != sums.stored.shape:
+            return Skip("it is not one positive number")
+        if g.only_reader(sums.node.output) is None:
+            return Skip("the sums have a second reader")
+        by = float(factor.reshape(-1)[0])
+        scale = sums.scale * by if isinstance(node.op, Mul) else sums.scale / by
+        behind, constants = dequantized(sums.stored, scale, np.zeros(()), node.output, node.sources, node.equals[0])
+        return Swap(nodes=(behind,), constants=constants, removed=(sums.node,))
+    return Skip("no operand is a dequantised sum, or the other is computed at run time")
+
+
 @rule(Add, effect="added to the integer sums")
 def bias_into_sums(g: Graph, node: Node) -> Swap | Skip:
     """Dequantize(sums) + constant  becomes  Dequantize(sums with a bias)."""
@@ -137,7 +169,7 @@ def bias_into_sums(g: Graph, node: Node) -> Swap | Skip:
         if len(wide) != rank or any(n != 1 and a != axis for a, n in enumerate(wide)):
             return Skip("the constant is not one number for each channel")
         outputs = product.value(1).shape[0]
-        added = _bias(g, other, sums.scale.reshape(-1), outputs)
+        added = bias_in_sums(g, other, sums.scale.reshape(-1), outputs)
         if added is None or isinstance(added, str):
             return Skip(str(added))
         before = g.constant(product.inputs[2])

@@ -53,7 +53,7 @@ def test_every_layer_is_within_one_step(folder: Path, name: str) -> None:
     graph = unfused(found.graph)
     for inputs in examples(graph, 2):
         compared = differences(graph, all_tensors(found.onnx, inputs), inputs)
-        assert [d for d in compared if not d.within_one_step] == []
+        assert [d for d in compared if not d.within()] == []
         assert sum(d.dtype in ("int8", "uint8") for d in compared) >= 4
 
 

@@ -31,9 +31,8 @@ class LayerDifference:
     dtype: str
     steps: float
 
-    @property
-    def within_one_step(self) -> bool:
-        return self.steps <= (1e-5 if self.dtype in FLOATS else 1)
+    def within(self, steps: int = 1) -> bool:
+        return self.steps <= (1e-5 if self.dtype in FLOATS else steps)
 
 
 def all_tensors(model: onnx.ModelProto, inputs: Arrays, optimized: bool = False) -> dict[str, Array]:
@@ -111,7 +110,7 @@ def _steps(got: Array, wanted: Array) -> float:
     return float(apart / max(1e-3, np.abs(wanted).max()))
 
 
-def float_products(graph: Graph) -> list[str]:
+def float_products(graph: Graph) -> list[Node]:
     """Convolutions and matrix products that are still computed with floats."""
     kinds = (Conv, ConvTranspose, Dense, MatMul)
-    return [n.name for n in graph.nodes if isinstance(n.op, kinds) and n.value(0).type.dtype in FLOATS]
+    return [n for n in graph.nodes if isinstance(n.op, kinds) and n.value(0).type.dtype in FLOATS]

@@ -73,7 +73,9 @@ def conv(draw: Draw) -> Case:
 @st.composite
 def conv_transpose(draw: Draw) -> Case:
     n = draw(st.sampled_from([1, 2, 2, 3]))
-    g, groups, dtype = draw(windows(n)), draw(st.sampled_from([1, 1, 2])), draw(floats)
+    g, groups = draw(windows(n)), draw(st.sampled_from([1, 1, 2]))
+    first, second, third = draw(product_types(floats))
+    zero = draw(st.integers(-128, 255)) if first in INTEGER_INPUTS else 0
     channels, each = groups * draw(st.integers(1, 2)), draw(st.integers(1, 2))
     sizes = [draw(st.integers(1, 3)) for _ in range(n)]
     pads = tuple(draw(st.integers(-2, 2)) for _ in range(n))
@@ -81,10 +83,10 @@ def conv_transpose(draw: Draw) -> Case:
         max(1, (m - 1) * s + (q - 1) * d + 1 - pad + draw(st.integers(-2, 2)))
         for m, s, q, d, pad in zip(sizes, g["strides"], g["kernel"], g["dilations"], pads, strict=True)
     )
-    op = ConvTranspose(g["strides"], pads, g["dilations"], results, groups)
+    op = ConvTranspose(g["strides"], pads, g["dilations"], results, groups, zero=zero)
     x, w = (draw(st.sampled_from([1, 2])), channels, *sizes), (channels, each, *g["kernel"])
-    bias = draw(optional((groups * each,), dtype))
-    return draw(typed_case(op, [draw(given(x, dtype)), draw(given(w, dtype)), bias]))
+    bias = draw(optional((groups * each,), third))
+    return draw(typed_case(op, [draw(given(x, first)), draw(given(w, second)), bias]))
 
 
 @st.composite

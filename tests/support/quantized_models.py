@@ -29,6 +29,7 @@ class Form:
     weight: ort.QuantType = ort.QuantType.QInt8
     per_channel: bool = True
     extra: tuple[tuple[str, bool], ...] = ()  # options of the quantiser
+    steps: int = 1  # what a layer may be off
 
     def __str__(self) -> str:
         return self.name
@@ -40,7 +41,9 @@ FORMS = (
     Form("int8_per_tensor_symmetric", per_channel=False, extra=(("ActivationSymmetric", True),)),
     Form("uint8_int8_per_channel", activation=U8),
     Form("uint8_asymmetric_weights", activation=U8, weight=U8, per_channel=False, extra=(("WeightSymmetric", False),)),
-    Form("int16_activations", activation=I16, extra=(("UseQDQContribOps", True),)),
+    Form("int16_symmetric", activation=I16, extra=(("UseQDQContribOps", True), ("ActivationSymmetric", True))),
+    # sums of 16-bit numbers have multipliers of 16 bits: half a step where the zero point lies at an end of the range
+    Form("int16_asymmetric", activation=I16, extra=(("UseQDQContribOps", True),), steps=2),
     Form("operators_uint8", operators=True, activation=U8, weight=U8, per_channel=False),
     Form("operators_int8", operators=True),
 )
