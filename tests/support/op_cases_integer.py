@@ -17,10 +17,11 @@ from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.pool import AveragePool
 from compiler.ops.product_integer import ProductInteger
 from compiler.ops.requantize import Requantize
+from compiler.ops.resample_integer import ResampleInteger
 from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
 from compiler.ops.sum_integer import SumInteger, SumPool
 from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes, windows
-from tests.support.typed_cases import Given, typed_case, values
+from tests.support.typed_cases import Given, typed_case, values, whole
 
 eight_bits = st.sampled_from(["int8", "uint8"])
 
@@ -145,9 +146,30 @@ def product_integer(draw: Draw) -> Case:
     return draw(typed_case(replace(op, tail=tail), [*operands, *more]))
 
 
+@st.composite
+def resample_integer(draw: Draw) -> Case:
+    kind, x = draw(eight_bits), draw(shapes(1, 4, zero=False, most=40))
+    axes = tuple(sorted(draw(st.sets(st.integers(0, len(x) - 1), max_size=2))))
+    given = [Given(draw(every_byte(x, kind)), constant=False)]
+    for a in axes:
+        results, taps = draw(st.integers(1, 4)), draw(st.sampled_from([1, 2, 5]))
+        given.append(Given(draw(whole((results, taps), 0, x[a] - 1, "int32"))))
+        given.append(Given(draw(whole((results, taps), -500 // taps, 1000 // taps, "int32"))))
+    to = draw(eight_bits)
+    op = ResampleInteger(axes, to=to, low=int(np.iinfo(to).min), high=int(np.iinfo(to).max))
+    if draw(st.booleans()):
+        factor, mode = (
+            Factor.of(scale(draw, 0.1, 10.0) / 1024 ** len(axes)),
+            draw(st.sampled_from(["single", "double"])),
+        )
+        op = ResampleInteger(axes, any_zero(draw, kind), factor, to, any_zero(draw, to), *bounds(draw, to), mode)
+    return draw(typed_case(op, given))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
     ProductInteger: product_integer,
+    ResampleInteger: resample_integer,
     SoftmaxInteger: softmax_integer,
     SumPool: lambda: integer_pool(SumPool),
     SumInteger: sum_integer,
