@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.arithmetic import arithmetic
 from compiler.errors import DeepMetalError
 from compiler.graph.graph import Graph, Node
 from compiler.graph.types import Array, is_fill
@@ -95,6 +96,7 @@ def support(found: Planned, targets: list[str], precision: str, source_ops: Mapp
         precision=precision,
         weights=found.weights,
         arena=found.arena,
+        arithmetic=arithmetic(found.graph),
         layers=_layers(found),
         operators=_operators(found, source_ops),
     )

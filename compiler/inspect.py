@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler import targets
+from compiler.arithmetic import arithmetic
 from compiler.draw import named_nodes, picture, source_picture
 from compiler.errors import DeepMetalError
 from compiler.estimate import CRASHES, TOO_LARGE, Planned, estimate, too_large
@@ -16,6 +17,7 @@ from compiler.inspection import Estimate, Inspection, Support
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.picture import MOST_NODES, Picture, Pictures
+from compiler.quant.fold import is_quantized
 from compiler.targets.base import Target
 from compiler.targets.choice import with_board
 
@@ -45,6 +47,7 @@ def inspect_model(
             "estimate": needs,
             "no_estimate": why_not,
             "support": found,
+            "quantised": _own_arithmetic(look, optimized),
             "graphs": _pictures(look, optimized, first, why_not) if graphs else None,
         }
     )
@@ -66,6 +69,13 @@ def _planned(
         return None, [], None, f"planning failed ({type(error).__name__}); compiling will say more"
     source_ops = {} if look.onnx is None else {name: node.op_type for node, name in named_nodes(look.onnx)}
     return graph, *estimate(graph, chosen, options, source_ops)
+
+
+def _own_arithmetic(look: Look, optimized: Graph | None) -> str:
+    """What most of the multiplications of a file with quantised tensors are in; empty for a float model."""
+    if look.graph is None or optimized is None or not is_quantized(look.graph):
+        return ""
+    return next((kind for kind in arithmetic(optimized) if not kind.startswith("float")), "")
 
 
 def _pictures(look: Look, optimized: Graph | None, plan: Planned | None, why_not: str) -> Pictures:

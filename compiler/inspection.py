@@ -57,6 +57,9 @@ class Support(BaseModel):
     precision: str
     weights: int = Field(description="bytes of flash, exact")
     arena: int = Field(description="bytes of RAM, exact")
+    arithmetic: dict[str, int] = Field(
+        default_factory=dict, description="multiply-accumulates by the types that are multiplied"
+    )
     layers: list[KernelUse] = Field(description="what will run, by operator of the optimised graph")
     operators: list[KernelUse] = Field(
         default_factory=list, description="the same by the source model's operators, where they are known"
@@ -92,6 +95,9 @@ class Inspection(BaseModel):
     )
     architecture: Architecture | None = Field(
         None, description="for weights without a model: the layers as far as the tensors tell, holes to be filled"
+    )
+    quantised: str = Field(
+        "", description="the arithmetic of a file that is quantised itself, such as int8; empty: a float model"
     )
     graphs: Pictures | None = Field(
         None, description="before and after optimisation; the API has them at an address of their own"

@@ -22,5 +22,6 @@ export default defineConfig({
     setupFiles: ["src/test-setup.ts"],
     restoreMocks: true,
     css: false,
+    testTimeout: 30_000, // a busy machine is no failure
   },
 })

@@ -88,14 +88,16 @@ def test_float_beside_int8_needs_no_calibration(client: TestClient) -> None:
 def test_what_nothing_would_use_is_refused(
     client: TestClient, options: str, files: list[str], code: str, where: str
 ) -> None:
-    answer = send(client, options, **dict.fromkeys(files, b"content"))
+    given: dict[str, Any] = dict.fromkeys(files, b"content")
+    answer = send(client, options, **given)
     assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, code, where)
     assert list(parts(client).storage.list()) == [], "refused before anything is stored"
 
 
 @pytest.mark.parametrize("empty", ["calibration", "labels", "samples"])
 def test_an_empty_file_is_refused(client: TestClient, empty: str) -> None:
-    answer = send(client, **{"calibration": b"inputs", "labels": b"classes", "samples": b"more", empty: b""})
+    given: dict[str, Any] = {"calibration": b"inputs", "labels": b"classes", "samples": b"more", empty: b""}
+    answer = send(client, **given)
     assert (answer.status_code, answer.json()["where"]) == (422, empty)
 
 

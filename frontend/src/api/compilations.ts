@@ -82,13 +82,19 @@ export function fileUrl(id: string, path: string): string {
   return `${API}/compilations/${encodeURIComponent(id)}/files/${path.split("/").map(encodeURIComponent).join("/")}`
 }
 
-/** Compile a model that the server already has (an inspection uploaded it). */
-export function createCompilations(model: { sha256: string }, options: Record<string, unknown>) {
+/** Compile a model that the server already has (an inspection uploaded it), with the files beside it. */
+export function createCompilations(
+  model: { sha256: string },
+  options: Record<string, unknown>,
+  files: Readonly<Record<string, File | null>> = {},
+  onSent?: (share: number) => void,
+) {
   const form = new FormData()
   form.set("model_sha256", model.sha256)
   form.set("options", JSON.stringify(options))
+  for (const [part, file] of Object.entries(files)) if (file) form.set(part, file)
   // A double click or a retried request must not compile twice.
-  return postForm<{ id: string; group: string | null }>(`${API}/compilations`, form, undefined, { "Idempotency-Key": randomKey() }).done
+  return postForm<{ id: string; group: string | null }>(`${API}/compilations`, form, onSent, { "Idempotency-Key": randomKey() }).done
 }
 
 export function cancelOrDelete(id: string): Promise<unknown> {

@@ -353,14 +353,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Accuracy */
+        /**
+         * Accuracy
+         * @description Shares of samples whose largest output is the labelled one, 0 to 1; null where there is no such model.
+         */
         Accuracy: {
             /** Samples */
             samples: number;
-            /** Float32 */
-            float32: number;
+            /**
+             * Float32
+             * @description null when the source model is quantised already
+             */
+            float32: number | null;
             /** Quantized */
             quantized: number | null;
+            /**
+             * Agreement
+             * @description share of samples where both give the same class
+             */
+            agreement: number | null;
+            /**
+             * Confusion
+             * @description samples by right class (rows) and answer (columns) of what was compiled; up to 100 classes
+             */
+            confusion: number[][] | null;
+            /** Confusion Float32 */
+            confusion_float32: number[][] | null;
         };
         /**
          * Architecture
@@ -1032,6 +1050,12 @@ export interface components {
             support: components["schemas"]["Support"][];
             /** @description for weights without a model: the layers as far as the tensors tell, holes to be filled */
             architecture: components["schemas"]["Architecture"] | null;
+            /**
+             * Quantised
+             * @description the arithmetic of a file that is quantised itself, such as int8; empty: a float model
+             * @default
+             */
+            quantised: string;
             /** @description before and after optimisation; the API has them at an address of their own */
             graphs: components["schemas"]["Pictures"] | null;
         };
@@ -1636,6 +1660,164 @@ export interface components {
              */
             help: string;
         };
+        /**
+         * QuantInfo
+         * @description real = scale * (stored - zero_point)
+         */
+        QuantInfo: {
+            /**
+             * Scale
+             * @description one for the tensor, or one for each place along `axis`
+             */
+            scale: number[];
+            /** Zero Point */
+            zero_point: number[];
+            /** Axis */
+            axis: number | null;
+        };
+        /**
+         * Quantization
+         * @description What the quantiser did and what it cost; present when it ran.
+         */
+        Quantization: {
+            /** Precision */
+            precision: string;
+            /** Quantizer */
+            quantizer: string;
+            /**
+             * Calibration
+             * @description where the calibration inputs come from
+             */
+            calibration: string;
+            /** Samples */
+            samples: number;
+            /**
+             * Synthetic
+             * @description true: no calibration data were given, and ranges are a guess
+             */
+            synthetic: boolean;
+            /**
+             * Sqnr Db
+             * @description of the outputs, before a final softmax
+             */
+            sqnr_db: number | null;
+            /**
+             * Agreement
+             * @description share of samples with the float model's largest output
+             */
+            agreement: number | null;
+            /** Steps */
+            steps: components["schemas"]["QuantizationStep"][];
+            /**
+             * Tensors
+             * @description in the order they are computed
+             */
+            tensors: components["schemas"]["QuantizedTensor"][];
+            /**
+             * Worst
+             * @description tensors by what they do to the outputs, worst first
+             */
+            worst: string[];
+            /**
+             * Promoted
+             * @description what is not int8: layer -> int16 or float32
+             */
+            promoted: {
+                [key: string]: string;
+            };
+            /**
+             * Floats
+             * @description layers that compute with float32, with the reason
+             */
+            floats: string[];
+            /**
+             * Budget
+             * @description the accuracy budget and whether it holds
+             */
+            budget: string | null;
+            /** Suggestions */
+            suggestions: string[];
+        };
+        /**
+         * QuantizationStep
+         * @description One step of the quantiser.
+         */
+        QuantizationStep: {
+            /** Name */
+            name: string;
+            /** Effect */
+            effect: string;
+            /**
+             * Sqnr Db
+             * @description of the outputs (before a final softmax) after the step
+             */
+            sqnr_db: number | null;
+        };
+        /**
+         * QuantizedTensor
+         * @description A tensor that became integers, measured on calibration data against the float model.
+         */
+        QuantizedTensor: {
+            /** Name */
+            name: string;
+            /**
+             * Layer
+             * @description the source's node that computes it; empty for an input
+             */
+            layer: string;
+            /** Op */
+            op: string;
+            /** Dtype */
+            dtype: string;
+            /** Scale */
+            scale: number;
+            /** Zero Point */
+            zero_point: number;
+            /**
+             * Method
+             * @description how its range was found: minmax, percentile, mse, entropy, fixed, concat
+             */
+            method: string;
+            /**
+             * Low
+             * @description the smallest value seen, or 0
+             */
+            low: number;
+            /**
+             * High
+             * @description the largest value seen, or 0
+             */
+            high: number;
+            /**
+             * Saturated
+             * @description share of the values seen that lie beyond the numbers it can take
+             */
+            saturated: number;
+            /**
+             * Sqnr Db
+             * @description all errors up to here, on 32 samples at most; 120: equal
+             */
+            sqnr_db: number | null;
+            /** Cosine */
+            cosine: number | null;
+            /**
+             * Alone Db
+             * @description the outputs' SQNR when only this tensor is rounded; null when not measured
+             */
+            alone_db: number | null;
+            /**
+             * Trials
+             * @description SQNR behind its readers, by method
+             */
+            trials: {
+                [key: string]: number;
+            };
+            /**
+             * Histogram
+             * @description values in equal parts of low to high
+             */
+            histogram: number[];
+        };
         /** RamInfo */
         RamInfo: {
             /** Name */
@@ -1687,6 +1869,8 @@ export interface components {
             /** @description null when the emulator was not run */
             validation: components["schemas"]["Validation"] | null;
             accuracy: components["schemas"]["Accuracy"] | null;
+            /** @description null when nothing was quantised here */
+            quantization: components["schemas"]["Quantization"] | null;
             /** Boards */
             boards: components["schemas"]["BoardFit"][];
             /**
@@ -1781,6 +1965,13 @@ export interface components {
              * @description bytes of RAM, exact
              */
             arena: number;
+            /**
+             * Arithmetic
+             * @description multiply-accumulates by the types that are multiplied
+             */
+            arithmetic: {
+                [key: string]: number;
+            };
             /**
              * Layers
              * @description what will run, by operator of the optimised graph
@@ -1877,6 +2068,8 @@ export interface components {
             dtype: string;
             /** Shape */
             shape: number[];
+            /** @description what integers mean; null for other tensors */
+            quant: components["schemas"]["QuantInfo"] | null;
         };
         /** Toolchain */
         Toolchain: {

@@ -9,6 +9,7 @@ export type Stage = NonNullable<Compilation["stage"]>
 export type CompileError = NonNullable<Compilation["error"]>
 export type CompileOptions = Schemas["CompileOptions"]
 export type Emitter = CompileOptions["emit"]
+export type Precision = CompileOptions["precision"]
 export type Inspection = Schemas["Inspection"]
 export type Support = Inspection["support"][number]
 export type KernelUse = Support["layers"][number]

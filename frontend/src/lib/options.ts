@@ -1,5 +1,6 @@
 /** The options of one compilation, as the browser holds them and as the command line and curl write them. */
 import type { CompileOptions } from "@/api/types"
+import type { FileNames } from "./beside"
 
 /** The server's defaults; a test compares them with openapi.json. */
 export const DEFAULT_OPTIONS: CompileOptions = {
@@ -73,12 +74,17 @@ function wholeKiB(limit: number): string {
   return limit % 1024 === 0 ? `${limit / 1024}KiB` : String(limit)
 }
 
-/** `deepmetal compile …` with these options. */
-export function cliText(model: string, options: CompileOptions): string {
+/** `deepmetal compile …` with these options and files. */
+export function cliText(model: string, options: CompileOptions, files: FileNames = {}): string {
   const words = ["deepmetal", "compile", model]
   for (const key of Object.keys(chosen(options)) as (keyof CompileOptions)[]) words.push(...flagWords(key, options))
-  words.push("-o", outputFolder(model))
+  words.push(...fileWords(files), "-o", outputFolder(model))
   return words.map(shellQuote).join(" ")
+}
+
+/** The files beside the model as the command line takes them. */
+export function fileWords(files: FileNames): string[] {
+  return Object.entries(files).flatMap(([part, name]) => [`--${part}`, name])
 }
 
 /** One option as the command line spells it. */
@@ -98,6 +104,8 @@ export function flagWords(key: keyof CompileOptions, options: CompileOptions): s
       return [flag, ARCHITECTURE_FILE]
     case "source":
       return [flag, SOURCE_FILE]
+    case "keep":
+      return Object.entries(options.keep).flatMap(([layer, precision]) => [flag, `${layer}=${precision}`])
     case "class_args":
       return [flag, JSON.stringify(options.class_args)]
     case "vectors":
@@ -112,10 +120,11 @@ function shapeWord(name: string, dimensions: readonly number[]): string {
 }
 
 /** Submit, then say where to look. */
-export function curlText(model: string, options: Record<string, unknown>, origin: string): string {
+export function curlText(model: string, options: Record<string, unknown>, origin: string, files: FileNames = {}): string {
   return [
     `curl -sS -F ${shellQuote(`model=@${model}`)}`,
     `  -F ${shellQuote(`options=${JSON.stringify(options)}`)}`,
+    ...Object.entries(files).map(([part, name]) => `  -F ${shellQuote(`${part}=@${name}`)}`),
     `  ${origin}/api/v1/compilations`,
   ].join(" \\\n")
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { obstacleOf } from "./obstacle"
 import type { Inspection } from "@/api/types"
+import { NO_FILES } from "@/lib/beside"
 import { DEFAULT_PLAN } from "@/lib/plan"
 
 const fine: Inspection = {
@@ -21,6 +22,7 @@ const fine: Inspection = {
   notes: [],
   support: [],
   architecture: null,
+  quantised: "",
   graphs: null,
 }
 const refused = { node: "n", op: "Odd", code: "E0201", reason: "", help: "" }
@@ -31,8 +33,8 @@ const weights: Inspection = {
   architecture: { layers: [], input: null, inputs: {}, outputs: [], unused: [] },
 }
 const plan = DEFAULT_PLAN
-const ask = (inspection: Inspection, changes: Partial<typeof plan> = {}, answered = true) =>
-  obstacleOf({ inspection, plan: { ...plan, ...changes }, answered, most: 64 })
+const ask = (inspection: Inspection, changes: Partial<typeof plan> = {}, answered = true, files = NO_FILES) =>
+  obstacleOf({ inspection, plan: { ...plan, ...changes }, files, answered, most: 64 })
 
 describe("what is in the way", () => {
   test("nothing, for a model that compiles", () => expect(ask(fine)).toBeNull())
@@ -47,9 +49,17 @@ describe("what is in the way", () => {
     expect(ask(weights, { source: "class Net: ..." })).toMatch("Name the class")
     expect(ask(weights, { source: "class Net: ...", class_name: "Net" })).toBeNull()
   })
+  test("labels without samples, only where they would be used", () => {
+    const labels = { ...NO_FILES, labels: new File(["x"], "y.npy") }
+    expect(ask(fine, { precision: ["int8"] }, true, labels)).toMatch("samples that the labels belong to")
+    expect(ask(fine, { precision: ["float32"] }, true, labels)).toBeNull()
+    expect(ask(fine, { precision: ["int8"] }, true, { ...labels, calibration: new File(["x"], "c.npz") })).toBeNull()
+    expect(ask(fine, { precision: ["int8"], accuracy_budget: "half" })).toMatch("Correct")
+  })
   test("no target, no language, too much at once", () => {
     expect(ask(fine, { target: [] })).toMatch("target")
     expect(ask(fine, { emit: [] })).toMatch("language")
-    expect(obstacleOf({ inspection: fine, plan: { ...plan, target: ["a", "b"], emit: ["c", "cpp"] }, answered: true, most: 3 })).toMatch("4 compilations")
+    expect(ask(fine, { precision: [] })).toMatch("precision")
+    expect(obstacleOf({ inspection: fine, plan: { ...plan, target: ["a", "b"], emit: ["c", "cpp"] }, files: NO_FILES, answered: true, most: 3 })).toMatch("4 compilations")
   })
 })

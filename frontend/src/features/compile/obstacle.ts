@@ -1,10 +1,14 @@
 import type { Inspection } from "@/api/types"
 import { isWeightsAlone } from "@/lib/architecture"
+import { type Beside, missing, quantises } from "@/lib/beside"
 import { countOf, type Plan } from "@/lib/plan"
+import { preprocessProblem } from "@/lib/preprocess"
+import { accuracyProblem } from "@/lib/quantise"
 
 interface Situation {
   inspection: Inspection
   plan: Plan
+  files: Beside
   /** Every open shape has an answer that fits. */
   answered: boolean
   /** Compilations that one request may make. */
@@ -12,7 +16,7 @@ interface Situation {
 }
 
 /** Why the model cannot be compiled as things stand, in words for below the button; null: it can. */
-export function obstacleOf({ inspection, plan, answered, most }: Situation): string | null {
+export function obstacleOf({ inspection, plan, files, answered, most }: Situation): string | null {
   const weights = isWeightsAlone(inspection)
   const bySource = plan.source !== null
   if (inspection.unsupported.length > 0 && !weights) return "This model has nodes that are not supported."
@@ -23,6 +27,9 @@ export function obstacleOf({ inspection, plan, answered, most }: Situation): str
   if (!inspection.compilable && !weights && !open) return "This model cannot be compiled as it is."
   const count = countOf(plan)
   if (plan.target.length === 0) return "Choose a target."
-  if (count === 0) return "Choose a language."
+  if (plan.emit.length === 0) return "Choose a language."
+  if (plan.precision.length === 0) return "Choose a precision."
+  if (quantises(plan) && missing(files)) return missing(files)
+  if (quantises(plan) && (preprocessProblem(plan.preprocess) ?? accuracyProblem(plan.accuracy_budget ?? ""))) return "Correct what is typed under Quantisation first."
   return most !== undefined && count > most ? `These are ${count} compilations; one request makes ${most} at most.` : null
 }

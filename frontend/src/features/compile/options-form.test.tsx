@@ -4,8 +4,10 @@ import { useState } from "react"
 import { beforeEach, expect, it } from "vitest"
 import { OptionsForm } from "./options-form"
 import schemas from "../../../openapi.json"
-import type { Catalog } from "@/api/types"
+import type { Catalog, Inspection } from "@/api/types"
+import { type Beside, NO_FILES } from "@/lib/beside"
 import type { Needs } from "@/lib/estimate"
+import { contentOf } from "@/lib/pack-files"
 import { DEFAULT_PLAN, type Plan, requestOf } from "@/lib/plan"
 import { show } from "@/test-render"
 
@@ -19,7 +21,7 @@ const catalog = {
   ],
   packs: [{ name: "arduino", title: "Arduino library", description: "", targets: { c: ["cortex-m4"], cpp: ["cortex-m4"] } }],
   emitters: ["c", "cpp", "llvm"].map(choice),
-  precisions: [choice("float32")],
+  precisions: ["float32", "int8", "int8-weights"].map(choice),
   optimize: ["balanced", "speed", "size", "ram"].map(choice),
   options: schemas.components.schemas.CompileOptions,
 } as unknown as Catalog
@@ -29,13 +31,31 @@ beforeEach(() => {
   plan = DEFAULT_PLAN
 })
 
-function Form({ needs = null }: { needs?: Needs | null }) {
+const float = { sha256: "0", compilable: false, quantised: "", support: [], no_estimate: "" } as unknown as Inspection
+let files: Beside = NO_FILES
+
+function Form({ needs = null, inspection = float }: { needs?: Needs | null; inspection?: Inspection }) {
   const [state, setState] = useState(DEFAULT_PLAN)
+  const [beside, setBeside] = useState(NO_FILES)
   const change = (next: Plan) => {
     plan = next
     setState(next)
   }
-  return <OptionsForm plan={state} onChange={change} catalog={catalog} needs={needs} noEstimate="" />
+  return (
+    <OptionsForm
+      plan={state}
+      onChange={change}
+      inspection={inspection}
+      files={beside}
+      onFiles={(next) => {
+        files = next
+        setBeside(next)
+      }}
+      catalog={catalog}
+      needs={needs}
+      noEstimate=""
+    />
+  )
 }
 
 it("starts with defaults that need no click", () => {
@@ -120,4 +140,49 @@ it("asks for what the compiler's schema describes", async () => {
   await user.type(threads, "00")
   screen.getByText("A whole number from 1 to 64")
   expect(plan.threads).toBe(1)
+})
+
+it("takes precisions beside each other, and asks for calibration data once there are integers", async () => {
+  const user = userEvent.setup()
+  show(<Form />)
+  expect(screen.queryByText("Quantisation")).toBeNull()
+  await user.click(screen.getByRole("checkbox", { name: "INT8" }))
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4", precision: ["float32", "int8"] })
+  screen.getByText("No calibration data.")
+  await user.upload(screen.getByLabelText("Calibration data, file"), new File(["x"], "digits.npz"))
+  await screen.findByText(/digits\.npz/)
+  expect(screen.queryByText("No calibration data.")).toBeNull()
+  expect(files.calibration?.name).toBe("digits.npz")
+  await user.click(screen.getByRole("button", { name: "Take calibration data away" }))
+  screen.getByText("No calibration data.")
+  await user.click(screen.getByRole("checkbox", { name: "INT8" }))
+  await user.click(screen.getByRole("checkbox", { name: "INT8-WEIGHTS" }))
+  expect(screen.queryByText("No calibration data.")).toBeNull() // weights alone need none
+})
+
+it("packs several pictures into one file, and asks how they become numbers", async () => {
+  const user = userEvent.setup()
+  show(<Form />)
+  await user.click(screen.getByRole("checkbox", { name: "INT8" }))
+  const pictures = ["b.png", "a.png"].map((name) => new File([name], name))
+  await user.upload(screen.getByLabelText("Calibration data, file"), pictures)
+  await screen.findByText(/calibration-data\.zip.*2 files/)
+  const { unzipSync, strFromU8 } = await import("fflate")
+  const inside = unzipSync(await contentOf(files.calibration!))
+  expect(Object.entries(inside).map(([name, content]) => [name, strFromU8(content)])).toEqual([
+    ["a.png", "a.png"],
+    ["b.png", "b.png"],
+  ])
+  await user.type(screen.getByRole("textbox", { name: "Scale" }), "1/255")
+  await user.selectOptions(screen.getByRole("combobox", { name: "Colours" }), "gray")
+  expect(plan.preprocess).toBe("scale=1/255,color=gray")
+})
+
+it("says of a quantised model what it is, and offers the rounding alone", async () => {
+  const user = userEvent.setup()
+  show(<Form inspection={{ ...float, quantised: "int8" }} />)
+  screen.getByText("This model is int8.")
+  expect(screen.queryByRole("checkbox", { name: "INT8" })).toBeNull()
+  await user.click(screen.getByRole("radio", { name: /^Double/ }))
+  expect(requestOf(plan)).toEqual({ target: "cortex-m4", rounding: "double" })
 })

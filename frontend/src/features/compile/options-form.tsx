@@ -4,10 +4,13 @@ import { BoardPicker } from "./board-picker"
 import { BudgetFields } from "./budget-fields"
 import { EstimateSummary } from "./estimate-note"
 import classes from "./new-compile.module.css"
+import { PrecisionCards } from "./precision-cards"
+import { QuantiseSection } from "./quantise-section"
 import { SchemaFields } from "./schema-fields"
 import { TargetCards } from "./target-cards"
-import type { Board, Catalog, Emitter, Pack } from "@/api/types"
+import type { Board, Catalog, Emitter, Inspection, Pack } from "@/api/types"
 import { CheckCards, ChoiceCards } from "@/components/choice"
+import type { Beside } from "@/lib/beside"
 import type { Needs } from "@/lib/estimate"
 import { languageTitle } from "@/lib/languages"
 import { isMadeFor } from "@/lib/packs"
@@ -17,6 +20,9 @@ import { fieldsOf } from "@/lib/schema"
 interface Props {
   plan: Plan
   onChange: (plan: Plan) => void
+  inspection: Inspection
+  files: Beside
+  onFiles: (files: Beside) => void
   catalog: Catalog | undefined
   needs: Needs | null
   /** Why there is no estimate. */
@@ -24,12 +30,15 @@ interface Props {
 }
 
 /** Options with a control of their own; the compiler describes the others. */
-const OWN = ["target", "board", "emit", "precision", "optimize", "name", "shape", "pack", "budget"]
+const OWN = [
+  "target", "board", "emit", "precision", "optimize", "name", "shape", "pack", "budget",
+  "rounding", "quantizer", "preprocess", "mixed", "accuracy_budget", "keep",
+]
 
 const NO_BOARDS: Board[] = []
 
 /** Every option has a default that is fine; what few people touch is folded away. */
-export function OptionsForm({ plan, onChange, catalog, needs, noEstimate }: Props) {
+export function OptionsForm({ plan, onChange, inspection, files, onFiles, catalog, needs, noEstimate }: Props) {
   const set = <K extends keyof Plan>(key: K, value: Plan[K]) => onChange({ ...plan, [key]: value })
   const fields = useMemo(() => fieldsOf(catalog?.options, OWN), [catalog?.options])
   const targets = catalog?.targets ?? []
@@ -64,14 +73,17 @@ export function OptionsForm({ plan, onChange, catalog, needs, noEstimate }: Prop
           </details>
         )}
       </section>
-      <div className={classes.trio}>
+      <section className={classes.section} aria-label="Arithmetic">
+        <PrecisionCards plan={plan} onChange={(precision) => set("precision", precision)} catalog={catalog} inspection={inspection} />
+        <QuantiseSection plan={plan} onChange={onChange} files={files} onFiles={onFiles} already={inspection.quantised} />
+      </section>
+      <div className={classes.pair}>
         <CheckCards
           legend="Languages"
           values={plan.emit}
           choices={languages(catalog, plan)}
           onChange={(emit) => set("emit", (catalog?.emitters ?? []).map(({ name }) => name as Emitter).filter((name) => emit.includes(name)))}
         />
-        <ChoiceCards legend="Precision" value={plan.precision} choices={choices(catalog?.precisions, plan.precision)} onChange={(v) => set("precision", v)} />
         <ChoiceCards legend="Optimise for" value={plan.optimize} choices={choices(catalog?.optimize, plan.optimize)} onChange={(v) => set("optimize", v)} />
       </div>
       <div className={classes.pair}>

@@ -17,8 +17,9 @@ import type { CompileOptions, Inspection } from "@/api/types"
 import { Command } from "@/components/command"
 import { ErrorLink } from "@/components/error-link"
 import { asError, Problem } from "@/components/problem"
+import { namesOf, NO_FILES, used } from "@/lib/beside"
 import { needsOf } from "@/lib/estimate"
-import { plural } from "@/lib/format"
+import { percent, plural } from "@/lib/format"
 import { sampleCommand } from "@/lib/options"
 import { countOf, DEFAULT_PLAN, type Plan, planCli, planCurl, requestOf } from "@/lib/plan"
 import { isWeightsAlone } from "@/lib/architecture"
@@ -42,8 +43,11 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
   // a file of weights alone says no more about its layers once a list of them was given
   const [listed] = useState(inspection.architecture)
   const [shapes, setShapes] = useState<Record<string, string>>(() => mapValues(needed, ({ proposal }) => proposalText(proposal)))
+  const [files, setFiles] = useState(NO_FILES)
+  const [share, setShare] = useState(0)
+  const sent = inspection.quantised ? NO_FILES : used(files, plan)
   const submit = useMutation({
-    mutationFn: (asked: Plan) => createCompilations({ sha256: inspection.sha256 }, requestOf(asked)),
+    mutationFn: (asked: Plan) => createCompilations({ sha256: inspection.sha256 }, requestOf(asked), sent, setShare),
     onSuccess: ({ id, group }) =>
       group ? navigate({ to: "/groups/$id", params: { id: group } }) : navigate({ to: "/jobs/$id", params: { id } }),
   })
@@ -54,7 +58,7 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
   const shape = answered ? mapValues(shapes, (text) => parseShape(text) ?? []) : {}
   const complete: Plan = { ...plan, shape: plan.source === null ? shape : plan.shape }
   const most = catalog.data?.limits.compilations
-  const obstacle = obstacleOf({ inspection, plan, answered, most })
+  const obstacle = obstacleOf({ inspection, plan, files, answered, most })
 
   return (
     <>
@@ -97,7 +101,16 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
             {asked.length > 0 && (
               <ShapeQuestion needed={needed} texts={shapes} onChange={setShapes} onCheck={answered ? () => onCheck({ shape, architecture: plan.architecture }) : null} check={phase.check} />
             )}
-            <OptionsForm plan={plan} onChange={setPlan} catalog={catalog.data} needs={needsOf(inspection)} noEstimate={inspection.no_estimate} />
+            <OptionsForm
+              plan={plan}
+              onChange={setPlan}
+              inspection={inspection}
+              files={files}
+              onFiles={setFiles}
+              catalog={catalog.data}
+              needs={needsOf(inspection)}
+              noEstimate={inspection.no_estimate}
+            />
             {submit.isError && (
               <Problem error={asError(submit.error)}>
                 {asError(submit.error).code && <ErrorLink code={asError(submit.error).code} />}
@@ -115,7 +128,7 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
                 Compile
               </Button>
               <p id="what-is-made" className="muted" role="status">
-                {obstacle ?? whatIsMade(plan)}
+                {obstacle ?? (submit.isPending && Object.values(sent).some(Boolean) ? `Uploading the files: ${percent(share, 0)}` : whatIsMade(plan))}
               </p>
             </div>
           </div>
@@ -123,8 +136,8 @@ export function Setup({ phase, children, onCheck, onReset }: Props) {
             <summary>The same from a terminal</summary>
             <div className={classes.commandList}>
               {sample && <Command what="Fetch the sample" label="Copy" text={sampleCommand(sample, window.location.origin)} />}
-              <Command what="Command line" label="Copy as CLI" text={planCli(name, complete)} />
-              <Command what="REST" label="Copy as curl" text={planCurl(name, complete, window.location.origin)} />
+              <Command what="Command line" label="Copy as CLI" text={planCli(name, complete, namesOf(sent))} />
+              <Command what="REST" label="Copy as curl" text={planCurl(name, complete, window.location.origin, namesOf(sent))} />
             </div>
           </details>
         </form>
@@ -147,7 +160,9 @@ function questions({ shape_needed, inputs }: Inspection): Record<string, ShapeAs
 function whatIsMade(plan: Plan): string {
   const count = countOf(plan)
   if (count === 1) return "One compilation."
-  const product = [plural(plan.target.length, "target"), plural(plan.emit.length, "language")].join(" × ")
+  const product = [plural(plan.target.length, "target"), plural(plan.emit.length, "language"), plan.precision.length > 1 && plural(plan.precision.length, "precision")]
+    .filter(Boolean)
+    .join(" × ")
   return `${count} compilations: ${product}, compared on one page.`
 }
 

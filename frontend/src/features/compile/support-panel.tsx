@@ -6,7 +6,7 @@ import type { Inspection, Support, Target } from "@/api/types"
 import { asError, Problem } from "@/components/problem"
 import { Bytes, Count } from "@/components/quantity"
 import { percent } from "@/lib/format"
-import type { Plan } from "@/lib/plan"
+import { decidingOf, type Plan } from "@/lib/plan"
 import { tunedShare } from "@/lib/support"
 
 interface Props {
@@ -17,9 +17,10 @@ interface Props {
 
 /** What will run on the targets that are chosen now, and what of it is tuned for them. */
 export function SupportPanel({ inspection, plan, targets }: Props) {
-  const { target, shape, architecture, optimize, io_layout, precision } = plan
+  const { target, precision } = plan
   const asked = useQuery({
-    ...supportQuery(inspection.sha256, { target, shape, architecture, optimize, io_layout, precision }),
+    // of several precisions the last: what is new is what people look for
+    ...supportQuery(inspection.sha256, { ...decidingOf(plan), target, precision: precision.at(-1) ?? "float32" }),
     enabled: target.length > 0,
     placeholderData: keepPreviousData,
     retry: false,
