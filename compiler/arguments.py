@@ -104,6 +104,14 @@ def parse_class_args(text: str) -> Any:
     return value
 
 
+def parse_keep(text: str) -> tuple[str, str]:
+    """`LAYER=int16` or `LAYER=float32`."""
+    name, _, how = text.rpartition("=")
+    if not name or how not in ("int16", "float32"):
+        raise ValueError(f"{text[:80]!r} is not LAYER=int16 or LAYER=float32")
+    return name, how
+
+
 def must_exist(path: Path, role: str) -> None:
     if not path.exists():
         raise ModelError(NO_SUCH_FILE, f"there is no {role} file {str(path)!r}", help="check the path")

@@ -40,6 +40,9 @@ def compile(
     out: str | Path | None = None,
     vectors: str | Path | int | None = None,
     kernel_dir: str | Path | None = None,
+    calibration: str | Path | None = None,
+    labels: str | Path | None = None,
+    samples: str | Path | None = None,
     **options: Any,
 ) -> Compiled:
     """Compile a model file, as `deepmetal compile` does; what goes wrong is a `DeepMetalError` with its code.
@@ -48,7 +51,8 @@ def compile(
     is the board's, else cortex-m4. `options` are the command line's in snake_case: emit="cpp", optimize="speed",
     shape={"x": (1, 3, 32, 32)}, board="nucleo-l4r5zi", run=False, ...
     `out` is the folder to write, with the zip beside it; without one the files are in memory only. `vectors` are how
-    many inputs the validation draws, or an NPZ file with them.
+    many inputs the validation draws, or an NPZ file with them. `calibration` are typical inputs for precision="int8",
+    `labels` the right classes of `samples`, or of the calibration inputs: then the report has the accuracy.
     """
     from compiler.pipeline import compile_model
 
@@ -66,10 +70,19 @@ def compile(
     kernels = None if kernel_dir is None else Path(kernel_dir)
     if kernels is not None:
         must_exist(kernels, "kernel folder")
+    data = {"calibration": calibration, "labels": labels, "samples": samples}
+    found = {role: None if given_path is None else Path(given_path) for role, given_path in data.items()}
+    for role, place in found.items():
+        if place is not None:
+            must_exist(place, role)
+
+    def compiled(folder: Path) -> Compiled:
+        return Compiled(compile_model(path, chosen, folder, vectors=file, kernel_dir=kernels, **found))
+
     if out is not None:
-        return Compiled(compile_model(path, chosen, Path(out), vectors=file, kernel_dir=kernels))
+        return compiled(Path(out))
     with tempfile.TemporaryDirectory(prefix="deepmetal-") as folder:
-        return Compiled(compile_model(path, chosen, Path(folder) / "out", vectors=file, kernel_dir=kernels))
+        return compiled(Path(folder) / "out")
 
 
 @dataclass(frozen=True)

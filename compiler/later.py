@@ -10,16 +10,9 @@ from compiler.errors import ModelError
 CODE = "E1010"
 
 # Option -> what it will do. A value that says "off" is no request for it.
-OPTIONS: dict[str, str] = {
-    "calibration": "calibration data for int8",
-    "labels": "measuring accuracy on labelled data",
-    "rounding": "the rounding of int8 arithmetic",
-}
+OPTIONS: dict[str, str] = {}
 # (option, value) -> what it will do.
-VALUES: dict[tuple[str, str], str] = {
-    ("precision", "int8"): "int8 arithmetic",
-    ("precision", "int8-weights"): "int8 weights",
-}
+VALUES: dict[tuple[str, str], str] = {}
 VERBS: dict[str, str] = {
     "compare": "comparing two reports layer by layer",
     "quantize": "quantisation",

@@ -3,7 +3,7 @@
 The stages, and where they live:
 
     import    read the file, make shapes concrete                     source.py, importers/
-    optimize  fold, fuse, choose layouts                              passes/
+    optimize  quantise if asked for; fold, fuse, choose layouts       quant/stage.py, passes/
     plan      schedules, execution order, memory, kernels             lower.py, kernels/, memory/
     generate  print the kernels                                       emit/
     build     one object, the firmware around it                      toolchain/, emulator/build.py
@@ -38,7 +38,6 @@ from compiler.errors import CompilerBug, DeepMetalError
 from compiler.exactness import exactness, has_integers
 from compiler.graph.types import Array
 from compiler.inspect import inspect_model
-from compiler.later import refuse_later
 from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.pack import formats
@@ -46,14 +45,15 @@ from compiler.pack.artifact import Artifact, Vector
 from compiler.pack.pack import pack
 from compiler.passes.order import optimize
 from compiler.program import Program, Slot
+from compiler.quant.stage import Files, stage
 from compiler.reference import reference_outputs
-from compiler.source import Source, load
+from compiler.source import load
 from compiler.targets import boards
 from compiler.targets.choice import with_board
 from compiler.threads import OPENMP, threaded
 from compiler.timing import time_run
 from compiler.trace import Trace, debug_level, log
-from compiler.validate import KEEP, ValidationResult, validate
+from compiler.validate import KEEP, SourceModel, ValidationResult, validate
 from compiler.vectors import draw_vectors, load_vectors, whole_ranges
 
 __all__ = ["compile_model", "inspect_model"]
@@ -87,7 +87,6 @@ def compile_model(
     or images and sounds in a folder or ZIP), `labels` an NPY file with the class of each of `samples`, which are the
     calibration inputs unless given.
     """
-    refuse_later({"precision": options.precision, "calibration": calibration, "labels": labels, "samples": samples})
     trace = trace or Trace()
     options = with_board(options)
     target = threaded(targets.target(options.target), options)
@@ -103,7 +102,8 @@ def compile_model(
             count = len(source.graph.nodes)
             trace.log(f"{source.format} model, {count} operators, {source.graph.parameters():,} weights")
         with trace.stage("optimize"):
-            optimized = optimize(source.graph, options.io_layout == "native", rounding=options.rounding)
+            staged = stage(source.graph, options, Files(calibration, labels, samples), trace)
+            optimized = optimize(staged.graph, options.io_layout == "native", rounding=options.rounding)
             for step in optimized.passes:
                 trace.log(f"{step.name}: {step.effect}")
         with trace.stage("plan"):
@@ -127,11 +127,15 @@ def compile_model(
                 built = build(program, sources, target, options, workdir, trace, extra_flags=flags)
             except CompilerBug as error:
                 raise own_kernels.suspected(error, program) from error
-        drawn = (
-            load_vectors(vectors, program.inputs)
-            if vectors is not None
-            else draw_vectors(program.inputs, options.vectors, ranges=whole_ranges(program.inputs))
-        )
+        reference = source.reference()
+        if options.io == "int8" and staged.quantization is not None:  # inputs and outputs are not the source model's
+            reference = SourceModel(staged.graph, tuple(v.name for v in staged.graph.outputs))
+        if vectors is not None:
+            drawn = load_vectors(vectors, program.inputs)
+        elif staged.vectors and options.io == "source":
+            drawn = [dict(vector) for vector in staged.vectors]
+        else:
+            drawn = draw_vectors(program.inputs, options.vectors, ranges=whole_ranges(program.inputs))
         measured = checked = timing = compared = None
         if options.run and why_not_run(target) is None:
             with trace.stage("emulate"):
@@ -140,9 +144,10 @@ def compile_model(
                 compared = beside_c(program, options, target, drawn, built, timing, workdir)
             with trace.stage("validate"):
                 exact = exactness(program, optimized.graph, measured.runs, drawn) if has_integers(program) else None
-                checked = validate(program, source.reference(), measured.runs, drawn, exact)
+                checked = validate(program, reference, measured.runs, drawn, exact)
         with trace.stage("report"):
             report = assemble(source, options, target, optimized.passes, program, built, measured, checked, timing)
+            report = staged.told(report)
             if compared is not None:
                 report.notes.append(compared)
             dump("report.json", report.to_json)
@@ -152,7 +157,7 @@ def compile_model(
                 options=options,
                 sources=sources,
                 objects={built.object_path: built.object, built.library_path: built.library},
-                vectors=_self_check(program, source, drawn, checked),
+                vectors=_self_check(program, reference, drawn, checked),
                 listing=listing(program, built, options, sources, measured, timing.addresses if timing else None),
             )
     report = report.model_copy(update={"timings": dict(trace.seconds)})
@@ -163,13 +168,12 @@ def compile_model(
 
 
 def _self_check(
-    program: Program, source: Source, drawn: Sequence[Mapping[str, Array]], checked: ValidationResult | None
+    program: Program, reference: SourceModel, drawn: Sequence[Mapping[str, Array]], checked: ValidationResult | None
 ) -> list[Vector]:
     """The first vectors with what the source model answers, in the order of the generated API."""
     if checked is not None:
         expected, allowed = list(checked.expected), list(checked.allowed)
     else:
-        reference = source.reference()
         expected, allowed = reference_outputs(reference.model, reference.outputs, drawn[:KEEP]), [()] * KEEP
 
     def flat(slots: Sequence[Slot], arrays: Iterable[Array]) -> tuple[Array, ...]:

@@ -181,9 +181,65 @@ class MapSection(Part):
 
 
 class Accuracy(Part):
+    """Shares of samples whose largest output is the labelled one, 0 to 1; null where there is no such model."""
+
     samples: int
-    float32: float
+    float32: float | None = Field(description="null when the source model is quantised already")
     quantized: float | None = None
+    agreement: float | None = Field(None, description="share of samples where both give the same class")
+    confusion: list[list[int]] | None = Field(
+        None, description="samples by right class (rows) and answer (columns) of what was compiled; up to 100 classes"
+    )
+    confusion_float32: list[list[int]] | None = None
+
+
+class QuantizationStep(Part):
+    """One step of the quantiser."""
+
+    name: str
+    effect: str
+    sqnr_db: float | None = Field(None, description="of the outputs (before a final softmax) after the step")
+
+
+class QuantizedTensor(Part):
+    """A tensor that became integers, measured on calibration data against the float model."""
+
+    name: str
+    layer: str = Field(description="the source's node that computes it; empty for an input")
+    op: str
+    dtype: str
+    scale: float
+    zero_point: int
+    method: str = Field(description="how its range was found: minmax, percentile, mse, entropy, fixed, concat")
+    low: float = Field(description="the smallest value seen, or 0")
+    high: float = Field(description="the largest value seen, or 0")
+    saturated: float = Field(description="share of the values seen that lie beyond the numbers it can take")
+    sqnr_db: float | None = Field(None, description="all errors up to here, on 32 samples at most; 120: equal")
+    cosine: float | None = None
+    alone_db: float | None = Field(
+        None, description="the outputs' SQNR when only this tensor is rounded; null when not measured"
+    )
+    trials: dict[str, float] = Field(default_factory=dict, description="SQNR behind its readers, by method")
+    histogram: list[int] = Field(default_factory=list, description="values in equal parts of low to high")
+
+
+class Quantization(Part):
+    """What the quantiser did and what it cost; present when it ran."""
+
+    precision: str
+    quantizer: str
+    calibration: str = Field(description="where the calibration inputs come from")
+    samples: int
+    synthetic: bool = Field(description="true: no calibration data were given, and ranges are a guess")
+    sqnr_db: float | None = Field(None, description="of the outputs, before a final softmax")
+    agreement: float | None = Field(None, description="share of samples with the float model's largest output")
+    steps: list[QuantizationStep] = Field(default_factory=list)
+    tensors: list[QuantizedTensor] = Field(default_factory=list, description="in the order they are computed")
+    worst: list[str] = Field(default_factory=list, description="tensors by what they do to the outputs, worst first")
+    promoted: dict[str, str] = Field(default_factory=dict, description="what is not int8: layer -> int16 or float32")
+    floats: list[str] = Field(default_factory=list, description="layers that compute with float32, with the reason")
+    budget: str | None = Field(None, description="the accuracy budget and whether it holds")
+    suggestions: list[str] = Field(default_factory=list)
 
 
 class Report(Part):
@@ -200,6 +256,7 @@ class Report(Part):
     memory: MemoryInfo
     validation: Validation | None = Field(None, description="null when the emulator was not run")
     accuracy: Accuracy | None = None
+    quantization: Quantization | None = Field(None, description="null when nothing was quantised here")
     boards: list[BoardFit] = Field(default_factory=list)
     sections: list[MapSection] = Field(default_factory=list, description="empty where no firmware is linked")
     timings: dict[str, float] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,6 +15,7 @@ from compiler.arguments import (
     checked,
     must_exist,
     parse_class_args,
+    parse_keep,
     parse_shape,
     read_architecture,
     read_source,
@@ -22,8 +24,7 @@ from compiler.arguments import (
 )
 from compiler.budget import parse_budget
 from compiler.errors import BudgetExceeded, Mismatch
-from compiler.later import OPTIONS, VALUES, refuse_later
-from compiler.options import CompileOptions, Objective
+from compiler.options import CompileOptions, Objective, Precision
 from compiler.pack.text import plain
 from compiler.targets.choice import with_board
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from compiler.report import Report
 
 # Options of the command line that are no options of a compilation.
-_OURS = frozenset({"model", "out", "json", "keep_build", "vectors", "kernel_dir", "command", "no_run", "verb"})
+_OURS = frozenset({"model", "out", "json", "keep_build", "vectors", "kernel_dir", "command", "no_run", "verb",
+     "calibration", "labels", "samples"}
+)  # fmt: skip
 
 
 def register(subparsers: Any) -> None:
@@ -49,7 +52,6 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print report.json on standard output, and nothing else")
     parser.add_argument("--keep-build", action="store_true", help="keep the build folder, and say where it is")
     add_options(parser)
-    add_later(parser)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +62,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         text = fields[name].description or ""
         default = fields[name].default
         shown = f" (default: {default})" if isinstance(default, (str, int)) and not isinstance(default, bool) else ""
-        later = [value for option, value in VALUES if option == name]
-        shown += f" (later: {', '.join(later)})" if later else ""
         parser.add_argument("--" + name.replace("_", "-"), default=None, help=(text + shown), **changes)
 
     flag("target", metavar="NAME")
     flag("board", metavar="NAME")
     flag("emit", choices=("c", "cpp", "llvm"))
-    flag("precision", choices=("float32", "int8", "int8-weights"))
+    flag("precision", choices=get_args(Precision))
+    flag("rounding", choices=("single", "double"))
     flag("optimize", choices=get_args(Objective))
     flag("name", metavar="NAME")
     flag("shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
@@ -85,6 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     flag("pack", metavar="FORMAT")
     flag("budget", metavar="flash=256KiB,ram=64KiB,latency=20ms", type=typed(parse_budget))
     flag("softmax", action="store_true")
+    add_quantization(parser, flag)
     parser.add_argument("--vectors", metavar="FILE.npz", type=Path, help="validate with these inputs, by input name")
     parser.add_argument(
         "--kernel-dir", metavar="DIR", type=Path, help="C kernels of your own that replace ours by name"
@@ -93,27 +95,39 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-run", action="store_true", help="build only: nothing is run, counted or compared")
 
 
-def add_later(parser: argparse.ArgumentParser) -> None:
-    """What the contract names for later versions; giving one is an error with a code, not a typing error."""
-    group = parser.add_argument_group("options of later versions, refused now")
-    shapes: dict[str, Setting] = {
-        "calibration": {"metavar": "FILE"},
-        "labels": {"metavar": "FILE"},
-        "rounding": {"choices": ("single", "double")},
-    }
-    for name, shape in shapes.items():
-        group.add_argument("--" + name.replace("_", "-"), help=f"later: {OPTIONS[name]}", **shape)
+def add_quantization(parser: argparse.ArgumentParser, flag: Callable[..., None]) -> None:
+    """What belongs to --precision int8, and the files that it and accuracy are measured with."""
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE",
+        type=Path,
+        help="typical inputs for int8: NPZ or NPY with a leading axis that counts them, or a folder or ZIP of PNG, "
+        "JPEG, BMP, WAV or NPY files",
+    )
+    parser.add_argument(
+        "--labels", metavar="FILE.npy", type=Path, help="the class of each sample: accuracy goes into the report"
+    )
+    parser.add_argument(
+        "--samples", metavar="FILE", type=Path, help="the inputs of --labels, as for --calibration (default: those)"
+    )
+    flag("preprocess", metavar="scale=1/255,mean=0.5,...")
+    flag("quantizer", choices=("quick", "standard", "thorough"))
+    flag("observer", choices=("auto", "minmax", "percentile", "mse", "entropy"))
+    flag("io", choices=("source", "int8"))
+    flag("keep", metavar="LAYER=int16|float32", action="append", type=typed(parse_keep))
+    flag("accuracy_budget", metavar="POINTS|25dB")
+    flag("mixed", choices=("int16", "float32"))
 
 
 def options_from(args: argparse.Namespace) -> CompileOptions:
-    """The options, checked. Raises E1010 for a later version's, E1002 for a bad value."""
+    """The options, checked. Raises E1002 for a bad value."""
     given: Setting = {k: v for k, v in vars(args).items() if k not in _OURS and v is not None}
     given["softmax"] = bool(given.get("softmax"))
     given["debug"] = bool(given.get("debug"))
-    refuse_later(given)
-    given = {name: value for name, value in given.items() if name not in OPTIONS}
     if "shape" in given:
         given["shape"] = shapes_from(given["shape"])
+    if "keep" in given:
+        given["keep"] = dict(given["keep"])
     if "architecture" in given:
         given["architecture"] = read_architecture(given["architecture"])
     if "source" in given:
@@ -131,6 +145,9 @@ def command(args: argparse.Namespace) -> int:
         must_exist(args.vectors, "vectors")
     if args.kernel_dir is not None:
         must_exist(args.kernel_dir, "kernel folder")
+    for role in ("calibration", "labels", "samples"):
+        if getattr(args, role) is not None:
+            must_exist(getattr(args, role), role)
     if args.keep_build:
         os.environ["DEEPMETAL_KEEP"] = "1"
 
@@ -142,7 +159,15 @@ def command(args: argparse.Namespace) -> int:
     try:
         with display() as listener:
             artifact = compile_model(
-                args.model, options, args.out, trace=Trace(listener), vectors=args.vectors, kernel_dir=args.kernel_dir
+                args.model,
+                options,
+                args.out,
+                trace=Trace(listener),
+                vectors=args.vectors,
+                kernel_dir=args.kernel_dir,
+                calibration=args.calibration,
+                labels=args.labels,
+                samples=args.samples,
             )
     except (Mismatch, BudgetExceeded):
         # The artifact was written first: it shows what is wrong. Programs that asked for the report get it too.
@@ -162,6 +187,7 @@ def _print_written_report(args: argparse.Namespace, started: float) -> None:
 
 def _summary(report: Report, out: Path) -> None:
     from compiler.pack.figures import short, size
+    from compiler.pack.quantization import quantized
     from compiler.pack.verdict import verdict
 
     said = verdict(report)
@@ -171,6 +197,8 @@ def _summary(report: Report, out: Path) -> None:
     details += [f"arena {size(totals.ram.arena)}", f"stack {size(totals.ram.stack)}"]
     details += [f"{short(totals.instructions)} instructions", f"{short(totals.macs)} MACs"]
     print("  " + ", ".join(details), file=sys.stderr)
+    for line in quantized(report):
+        print(f"  {plain(line, 1000)}", file=sys.stderr)
     if totals.cycles is not None:
         print(f"  {_time(report)}", file=sys.stderr)
     print(f"  {plain(out, 300)}/ and {plain(out, 300)}.zip; open {plain(out, 300)}/report.html", file=sys.stderr)

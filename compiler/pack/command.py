@@ -12,7 +12,7 @@ from compiler.pack.text import plain
 _ENDINGS = {"onnx": ".onnx", "torch": ".pth"}
 _PLAIN = (
     "board", "precision", "optimize", "name", "io_layout", "arena", "weights", "compiler", "opt_level", "threads",
-    "pack",
+    "pack", "rounding", "preprocess", "quantizer", "observer", "io", "accuracy_budget", "mixed",
 )  # fmt: skip
 _SUFFIX = {"flash": "", "ram": "", "latency": "ms"}
 
@@ -42,6 +42,8 @@ def compile_command(model: str, format: str, options: CompileOptions, out: str =
         words += ["--source", "model.py", "--class-name", options.class_name or ""]
     if options.class_args is not None:
         words += ["--class-args", json.dumps(options.class_args)]
+    for name, how in sorted(options.keep.items()):
+        words += ["--keep", f"{name}={how}"]
     if options.budget:
         limits = (f"{name}={value:.15g}{_SUFFIX[name]}" for name, value in sorted(options.budget.items()))
         words += ["--budget", ",".join(limits)]

@@ -2,12 +2,14 @@
 
 The goal is that of AdaRound (Nagel et al., 2020): of all ways to round each weight up or down, the one whose layer
 output is nearest to the float layer's on the calibration data. That is a quadratic function of the choices, given by
-the covariance of the layer's inputs (the mean error is left to the bias, see bias_correction.py). It is descended weight
-by weight, each one flipped where that helps, for all output channels at once. Every step lowers the error, nothing is
-random, and no gradient framework is needed.
+the covariance of the layer's inputs (the mean error is left to the bias, see bias_correction.py). It is descended
+weight by weight, each one flipped where that helps, for all output channels at once. Every step lowers the error,
+nothing is random, and no gradient framework is needed.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +96,8 @@ def windows(node: Node, x: Array, w: Array, most: int) -> Array:
     reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], op.dilations, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=tuple(range(2, 2 + n)))
     view = view[(slice(None), slice(None), *(slice(None, None, s) for s in op.strides))]
-    view = view[(..., *(slice(None, None, d) for d in op.dilations))]
+    taps: tuple[Any, ...] = (..., *(slice(None, None, d) for d in op.dilations))
+    view = view[taps]
     apart = max(1, int(np.prod(view.shape[2 : 2 + n])) // most)
     view = view[:, :, :: min(apart, view.shape[2])]
     channels = x.shape[1] // op.groups

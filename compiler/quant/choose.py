@@ -62,7 +62,7 @@ def choose(
 def _trials(
     graph: Graph, v: Value, grids: Mapping[str, Grid], tensors: Sequence[Mapping[str, Array]]
 ) -> dict[str, float]:
-    """For each method the signal-to-noise ratio behind the tensor's readers, or of the tensor where nothing reads it."""
+    """For each method the signal-to-noise ratio behind the tensor's readers; of the tensor where nothing reads it."""
     readers = [n for n in readers_of(graph, v) if n.present]
     noise = dict.fromkeys(grids, 0.0)
     signal = 0.0

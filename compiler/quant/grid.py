@@ -34,7 +34,7 @@ class Grid:
     def stored(self, x: Array) -> Array:
         """The nearest stored numbers, as the operator Quantize computes them."""
         whole = np.rint(np.asarray(x, np.float32) / np.float32(self.scale)) + self.zero
-        return np.clip(whole, self.low, self.high).astype(self.dtype)
+        return np.asarray(np.clip(whole, self.low, self.high)).astype(self.dtype)
 
     def real(self, stored: Array) -> Array:
         return ((stored.astype(np.int32) - self.zero) * np.float32(self.scale)).astype(np.float32)
@@ -67,7 +67,7 @@ def _scale(value: float) -> float:
 def weight_scales(w: Array, clip: Array | float = 1.0) -> Array:
     """For each output channel (axis 0) the symmetric scale that reaches `clip` of its largest weight with ±127."""
     largest = np.abs(w.reshape(w.shape[0], -1)).max(axis=1, initial=0.0).astype(np.float64)
-    return np.clip(largest * clip / 127, SMALLEST, LARGEST).astype(np.float32)
+    return np.asarray(np.clip(largest * clip / 127, SMALLEST, LARGEST)).astype(np.float32)
 
 
 def along_first(scales: Array, rank: int) -> Array:
@@ -77,4 +77,4 @@ def along_first(scales: Array, rank: int) -> Array:
 
 def weight_numbers(w: Array, scales: Array) -> Array:
     """The nearest int8 weights; -128 stays unused, so that sign-magnitude hardware and symmetric kernels fit."""
-    return np.clip(np.rint(w / along_first(scales, w.ndim)), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(w / along_first(scales, w.ndim)), -127, 127)).astype(np.int8)

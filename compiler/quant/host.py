@@ -11,18 +11,21 @@ from compiler.graph.types import Array
 from compiler.jit import Jitted
 from compiler.lower import lower
 from compiler.passes.order import optimize
+from compiler.quant.fixed_point import Rounding
 
 
 class Host:
     """`seen` are tensors of the graph (inputs too), in the order in which `run` returns them."""
 
-    def __init__(self, graph: Graph, seen: Sequence[Value]) -> None:
+    def __init__(self, graph: Graph, seen: Sequence[Value], rounding: Rounding = "single") -> None:
         inputs = {v.name for v in graph.inputs}
         computed = [v for v in seen if v.name not in inputs and v.name not in graph.constants]
         self._seen, self._names = tuple(seen), [v.name for v in computed]
         self._constants = graph.constants
         with no_dumps():
-            self._program = lower(optimize(replace(graph, outputs=tuple(computed)).without_dead_code()).graph)
+            self._program = lower(
+                optimize(replace(graph, outputs=tuple(computed)).without_dead_code(), rounding=rounding).graph
+            )
         self._jitted = Jitted(self._program)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

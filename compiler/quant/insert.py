@@ -183,7 +183,7 @@ class _Inserter:
         grid = int8_grid(float(array.min(initial=0.0)), float(array.max(initial=0.0)))
         name = f"{v.name}:for:{node.output.name}"
         return self._dequantized(
-            name, grid.stored(array), np.float32(grid.scale), "int8", np.asarray(grid.zero, np.int8)
+            name, grid.stored(array), np.asarray(grid.scale, np.float32), "int8", np.asarray(grid.zero, np.int8)
         )
 
     def _dequantized(self, name: str, numbers: Array, scales: Array, dtype: str, zero: Array | None = None) -> Value:

@@ -10,6 +10,7 @@ import numpy as np
 from compiler.graph.graph import Graph, Value
 from compiler.graph.types import Array
 from compiler.ops.softmax import Softmax
+from compiler.quant.fixed_point import Rounding
 from compiler.quant.host import Host
 from compiler.quant.insert import Choice, insert
 from compiler.quant.points import Points
@@ -72,8 +73,15 @@ def judged(graph: Graph) -> list[Value]:
 class FloatSide:
     """The float graph's tensors, computed once for the samples that everything is measured on."""
 
-    def __init__(self, graph: Graph, points: Points, samples: Sequence[Mapping[str, Array]], host: Host | None = None):
-        self.graph, self.samples = graph, samples
+    def __init__(
+        self,
+        graph: Graph,
+        points: Points,
+        samples: Sequence[Mapping[str, Array]],
+        host: Host | None = None,
+        rounding: Rounding = "single",
+    ) -> None:
+        self.graph, self.samples, self.rounding = graph, samples, rounding
         self.judged = judged(graph)
         self.host = host or Host(graph, wanted(graph, points))
         self.tensors = [self.host.run(s) for s in samples]
@@ -93,7 +101,7 @@ def measure(floats: FloatSide, points: Points, choice: Choice, every: bool = Fal
     chosen = list(points.tensors) if every else list(dict.fromkeys(looked_at))
     stored = {v.name: inserted.stored[v.name] for v in chosen}
     plain = [v for v in (*floats.judged, *graph.outputs) if v.name not in names]
-    host = Host(inserted.graph, list(dict.fromkeys([*stored.values(), *plain])))
+    host = Host(inserted.graph, list(dict.fromkeys([*stored.values(), *plain])), floats.rounding)
     result = Measured(tensors={v.name: Noise() for v in chosen} if every else {})
     for sample, exact in zip(floats.samples, floats.tensors, strict=True):
         answers = host.run(sample)

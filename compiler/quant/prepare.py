@@ -1,4 +1,4 @@
-"""The float graph as the quantiser wants it: batch norms and pads folded, each chain of elementwise operators one node."""
+"""The float graph as the quantiser wants it: batch norms and pads folded, chains of elementwise operators one node."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizi
             grids[name] = int16_grid(seen[name].low, seen[name].high)
             chosen[name] = replace(chosen[name], grid=grids[name], method="minmax")
     choice = Choice(grids)
-    floats = FloatSide(graph, points, samples.some(MOST_MEASURED), host)
+    floats = FloatSide(graph, points, samples.some(MOST_MEASURED), host, options.rounding)
     measured = measure(floats, points, choice)
     steps = [Step("observe", f"{len(points.tensors)} tensors on {len(some)} samples")]
     if observer == "auto":
