@@ -51,10 +51,10 @@ def offered(drawn: Case) -> list[Schedule]:
 def sums(draw: Draw) -> Case:
     numbers = np.random.default_rng(draw(st.integers(0, 2**32)))
     kinds = tuple(draw(st.sampled_from(["int8", "int8", "uint8"])) for _ in range(3))
-    op = added(numbers, draw(st.sampled_from(["single", "single", "double"])), kinds, draw(st.booleans()))  # type: ignore[arg-type]
+    op = added(numbers, draw(st.sampled_from(["single", "single", "double"])), kinds, draw(st.booleans()))
     size = draw(st.sampled_from([1, 3, 4, 9, 14]))
     x, y = (numbers.integers(np.iinfo(kind).min, np.iinfo(kind).max + 1, size).astype(kind) for kind in kinds[:2])
-    return case(op, kinds, x, y)  # type: ignore[arg-type]
+    return case(op, kinds, x, y)
 
 
 def test_every_pair_of_operands_and_nearly_every_operator() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from compiler.graph.graph import Node
 from compiler.graph.types import Array
 from compiler.kernels.armv7em.instructions import FEATURE, load_word
-from compiler.kernels.armv7em.shifted import saturated, smlawb, smlawt
+from compiler.kernels.armv7em.more_instructions import saturated, smlawb, smlawt
 from compiler.kernels.base import Overlap, Schedule, Situation, in_place
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import I32, Buffer, Call, Cast, Const, Expr, Function, Type, Var, maximum, minimum
@@ -61,7 +61,8 @@ class _Expression:
     shift: int
 
     def sums(self, x: Array, y: Array) -> Array:
-        return self.c + (self.a * x * 256 >> 16) + (self.b * y * 256 >> 16)
+        total: Array = self.c + (self.a * x * 256 >> 16) + (self.b * y * 256 >> 16)
+        return total
 
     def fits(self) -> bool:
         """Does every product, and every sum, stay within 32 bits?"""

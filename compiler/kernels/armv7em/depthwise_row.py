@@ -18,7 +18,7 @@ from compiler.kernels.armv7em.instructions import (
     uxtb16,
     uxtb16_odd,
 )
-from compiler.kernels.armv7em.shifted import saturated
+from compiler.kernels.armv7em.more_instructions import saturated
 from compiler.loop.builder import Cell, Kernel, View
 from compiler.loop.nodes import I32, Buffer, Cast, Expr, Function, Type, Var, maximum, minimum
 from compiler.loop.storage import compute_type
