@@ -77,7 +77,17 @@ def compile(
             must_exist(place, role)
 
     def compiled(folder: Path) -> Compiled:
-        return Compiled(compile_model(path, chosen, folder, vectors=file, kernel_dir=kernels, **found))
+        made = compile_model(
+            path,
+            chosen,
+            folder,
+            vectors=file,
+            kernel_dir=kernels,
+            calibration=found["calibration"],
+            labels=found["labels"],
+            samples=found["samples"],
+        )
+        return Compiled(made)
 
     if out is not None:
         return compiled(Path(out))

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from compiler.commands.compile import add_later, add_options
+from compiler.commands.compile import add_options
 
 
 def register(subparsers: Any) -> None:
@@ -54,7 +54,6 @@ def _register_submit(subparsers: Any) -> None:
         "--json", action="store_true", help="print the report (with --wait) or the compilation as JSON, nothing else"
     )
     add_options(parser)
-    add_later(parser)
     parser.set_defaults(command=_submit, usage_error=parser.error)
 
 

@@ -103,4 +103,4 @@ def windows(node: Node, x: Array, w: Array, most: int) -> Array:
     channels = x.shape[1] // op.groups
     positions = int(np.prod(view.shape[2 : 2 + n])) * x.shape[0]
     split = view.reshape(x.shape[0], op.groups, channels, -1, int(np.prod(w.shape[2:])))
-    return split.transpose(1, 0, 3, 2, 4).reshape(op.groups, positions, -1)
+    return np.asarray(split.transpose(1, 0, 3, 2, 4).reshape(op.groups, positions, -1))

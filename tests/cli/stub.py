@@ -24,6 +24,7 @@ class Pipeline(ModuleType):
     def __init__(self) -> None:
         super().__init__("compiler.pipeline")
         self.calls: list[tuple[Path, CompileOptions, Path | None]] = []
+        self.data: tuple[Path | None, Path | None, Path | None] = (None, None, None)
         self.error: BaseException | None = None
         self.report: Report = ds_cnn()
         self.write_before_error = True
@@ -51,7 +52,11 @@ class Pipeline(ModuleType):
         vectors: Path | None = None,
         kernel_dir: Path | None = None,
         display_name: str | None = None,
+        calibration: Path | None = None,
+        labels: Path | None = None,
+        samples: Path | None = None,
     ) -> Artifact:
+        self.data = (calibration, labels, samples)
         self.calls.append((path, options, vectors))
         trace = trace or Trace()
         if self.error is not None and not (self.write_before_error and isinstance(self.error, DeepMetalError)):

@@ -43,7 +43,7 @@ def test_ops_lists_what_the_registry_knows(capsys: Output) -> None:
     assert cli.main(["ops", "--json"]) == 0
     operators = {o["name"]: o for o in json.loads(capsys.readouterr().out)}
     assert {"Conv", "Gemm", "MatMul", "Relu", "MaxPool", "Softmax", "BatchNormalization"} <= set(operators)
-    assert operators["Conv"]["precisions"] == ["float32"]
+    assert operators["Conv"]["precisions"] == ["float32", "int8", "int8-weights"]
     assert cli.main(["ops"]) == 0
     assert "Conv " in capsys.readouterr().out
 
@@ -260,7 +260,7 @@ def test_tables_align() -> None:
 def test_the_catalogue_has_a_text_for_every_choice() -> None:
     known = catalog()
     assert [e.name for e in known.emitters] == ["c", "cpp", "llvm"]
-    assert [p.name for p in known.precisions] == ["float32"]
+    assert [p.name for p in known.precisions] == ["float32", "int8", "int8-weights"]
     assert [o.name for o in known.optimize] == ["balanced", "speed", "size", "ram"]
     assert all(c.title and c.description for c in (*known.emitters, *known.precisions, *known.optimize))
     assert known.options["properties"]["target"]["default"] == "cortex-m4"

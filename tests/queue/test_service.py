@@ -229,7 +229,7 @@ def test_submit_waits_fetches_and_ends_like_compile(settings: Settings, tmp_path
         assert "error[E0201]" in failed.stderr
         assert submit(str(good), "--wait").returncode == 2
         assert submit(str(good), "--target", "z80").returncode == 1
-        assert submit(str(good), "--precision", "int8").returncode == 1
+        assert submit(str(good), "--precision", "int4").returncode == 2
     gone = submit(str(good))
     assert gone.returncode == 5
     assert "error[E0914]" in gone.stderr
