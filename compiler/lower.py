@@ -16,7 +16,7 @@ from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.text import op_text
 from compiler.graph.types import Array, is_fill
 from compiler.kernels.base import Overlap, Schedule, Situation, candidates
-from compiler.loop import verify
+from compiler.loop import storage, verify
 from compiler.loop.builder import Kernel, View
 from compiler.loop.nodes import Buffer, Function
 from compiler.loop.parallel import parallelize
@@ -26,11 +26,12 @@ from compiler.memory.order import reorder
 from compiler.memory.planner import Plan, plan
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
-from compiler.ops.elementwise import Map
+from compiler.ops.elementwise import Elementwise, Map
 from compiler.ops.requantize import Requantize
 from compiler.program import Argument, Layer, Program, Slot
 
 _MAX_NAME = 40
+_UNPACKING = (Conv, Dense, Elementwise, Map)  # read constants through views alone, which find bits in bytes
 
 
 def lower(
@@ -175,7 +176,7 @@ class _Lowering:
             if array is None:
                 operands.add(*self._runtime(v, name))
             else:
-                view, argument, added = self._constant(array, name, layer)
+                view, argument, added = self._constant(array, name, layer, isinstance(node.op, _UNPACKING))
                 operands.add(view, argument)
                 new += added
         for i, (kind, count) in enumerate(schedule.scratch):
@@ -209,13 +210,14 @@ class _Lowering:
         buffer = Buffer(name, memory_type(v.type.dtype), v.type.elements)
         return _view(v.type.dtype, v.shape, v.type.strides, buffer), Argument(name, slot=self.slot(v))
 
-    def _constant(self, array: Array, name: str, layer: str) -> tuple[View, Argument | None, list[str]]:
+    def _constant(self, array: Array, name: str, layer: str, unpacks: bool) -> tuple[View, Argument | None, list[str]]:
         """A constant operand: one value is printed where it is used, anything else becomes an array."""
         dtype, strides = str(array.dtype), _row_major(array.shape)
         if array.size <= 1 or is_fill(array):
             value = array.astype(compute_type(dtype).numpy).reshape(-1)[0].item() if array.size else 0
             return replace(_view(dtype, array.shape, (0,) * array.ndim, None), value=value), None, []
-        packed = np.ascontiguousarray(array).view(memory_type(dtype).numpy)
+        small = storage.packed(dtype, array) if unpacks else None
+        packed = np.ascontiguousarray(array).view(memory_type(dtype).numpy) if small is None else small[1]
         content = hashlib.sha256(packed.reshape(-1).data).hexdigest() + str(packed.dtype)
         added = []
         if content not in self.by_content:
@@ -224,7 +226,9 @@ class _Lowering:
             self.constants[symbol] = packed
             added.append(symbol)
         symbol = self.by_content[content]
-        view = _view(dtype, array.shape, strides, Buffer(name, memory_type(dtype), array.size, const=True))
+        view = _view(dtype, array.shape, strides, Buffer(name, memory_type(dtype), packed.size, const=True))
+        if small is not None:
+            view = replace(view, storage=small[0])
         return view, Argument(name, constant=symbol), added
 
     def _symbol(self, text: str) -> str:

@@ -14,6 +14,7 @@ from compiler.loop.nodes import (
     Assign,
     Body,
     Buffer,
+    Cast,
     Comment,
     Const,
     Expr,
@@ -41,6 +42,7 @@ class Storage:
     compute: Type
     decode: Callable[[Expr], Expr]
     encode: Callable[[Expr], Expr]
+    per_byte: int = 1  # elements that share a byte, the first in its low bits; only of constants
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,11 @@ class View:
     def _load(self, buffer: Buffer, index: Expr) -> Expr:
         if self.storage is None:
             return Load(buffer, index, self.type)
-        return self.storage.decode(Load(buffer, index, buffer.type))
+        if self.storage.per_byte == 1:
+            return self.storage.decode(Load(buffer, index, buffer.type))
+        each = self.storage.per_byte.bit_length() - 1  # a byte has 2**each elements of 2**(3 - each) bits
+        place = (index & (self.storage.per_byte - 1)) << (3 - each)
+        return self.storage.decode(Load(buffer, index >> each, buffer.type) >> Cast(place, buffer.type))
 
     def stored(self, value: Expr) -> Expr:
         """What lies in memory for a value."""
@@ -246,6 +252,8 @@ class Kernel:
         whole = base.base + offset
         if isinstance(whole, Const) and whole.value == 0:
             return base
+        if base.storage is not None and base.storage.per_byte > 1:
+            return replace(base, base=whole)  # it may start within a byte
         buffer = Buffer(self.fresh(name), base.buffer.type, None, base.buffer.const)
         self.emit(Window(buffer, base.buffer, whole))
         return replace(base, buffer=buffer, base=Const(0))

@@ -2,7 +2,8 @@
 
 Kernels compute with the types of `nodes.py`. float16, bfloat16, the float8 types and float4 are storage types: an
 element is converted exactly to float32 as it is loaded, and rounded once (to nearest, ties to even) as it is stored.
-bool is a byte, 0 or 1. Integers of 2 and 4 bits take a byte each, of which the low bits count.
+bool is a byte, 0 or 1. Integers of 2 and 4 bits take a byte each, of which the low bits count; constants of them may be
+packed (`packed`).
 
 Formats: IEEE 754-2019 (float16), "FP8 Formats for Deep Learning" (Micikevicius et al., 2022; E4M3FN, E5M2), ONNX's
 float8 document (the FNUZ variants), OCP Microscaling Formats 1.0 (E8M0, E2M1).
@@ -14,6 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from math import inf, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from compiler.loop.builder import Kernel, Storage
 from compiler.loop.nodes import (
@@ -37,6 +42,8 @@ from compiler.loop.nodes import (
     select,
     type_of,
 )  # fmt: skip
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,19 @@ def storage_of(dtype: str) -> Storage | None:
     if memory == compute:
         return None
     return Storage(memory, compute, partial(decode, dtype), partial(encode, dtype))
+
+
+def packed(dtype: str, array: Array) -> tuple[Storage, Array] | None:
+    """A constant of 2- or 4-bit integers with several to a byte, the first in the low bits; None for other types."""
+    if dtype not in NARROW:
+        return None
+    bits = NARROW[dtype][1]
+    per_byte = 8 // bits
+    codes = np.ascontiguousarray(array).reshape(-1).view(np.uint8) & np.uint8((1 << bits) - 1)
+    padded = np.concatenate([codes, np.zeros(-codes.size % per_byte, np.uint8)]).reshape(-1, per_byte)
+    shifts = np.arange(per_byte, dtype=np.uint8) * np.uint8(bits)
+    together = np.bitwise_or.reduce(padded << shifts, axis=1).astype(np.uint8)
+    return Storage(U8, NARROW[dtype][0], partial(decode, dtype), partial(encode, dtype), per_byte), together
 
 
 def decode(dtype: str, stored: Expr) -> Expr:
