@@ -13,6 +13,7 @@ from compiler.emulator.measure import Measurement
 from compiler.emulator.native import why_not_run
 from compiler.emulator.soft_float import soft_float_note
 from compiler.fits import fits
+from compiler.float_layers import float_layers_note
 from compiler.memory.lifetimes import Life
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
@@ -60,6 +61,7 @@ def assemble(
         stack=stack,
         total=None if stack is None else program.arena_bytes + sizes.static_ram + stack,
     )
+    layers = _layers(program, built, measured, checked, timing)
     return Report(
         deepmetal_version=VERSION,
         model=ModelInfo(
@@ -92,13 +94,18 @@ def assemble(
             latency_ms=_rounded(timing.milliseconds) if timing else None,
             clock_mhz=timing.clock_mhz if timing else target.clock_mhz,
         ),
-        layers=_layers(program, built, measured, checked, timing),
+        layers=layers,
         passes=list(passes),
         memory=_memory(program),
         validation=checked.validation if checked else None,
         boards=fits(target.name, flash, ram, timing.run if timing else None),
         sections=sections(program, built),
-        notes=[*_notes(options, target, built, measured, timing), *_about_options(options, program), *source.notes],
+        notes=[
+            *_notes(options, target, built, measured, timing),
+            *_about_options(options, program),
+            *([floats] if (floats := float_layers_note(program, layers)) else []),
+            *source.notes,
+        ],
     )
 
 
