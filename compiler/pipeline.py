@@ -128,7 +128,7 @@ def compile_model(
             except CompilerBug as error:
                 raise own_kernels.suspected(error, program) from error
         reference = source.reference()
-        if options.io == "int8" and staged.quantization is not None:  # inputs and outputs are not the source model's
+        if staged.is_reference:
             reference = SourceModel(staged.graph, tuple(v.name for v in staged.graph.outputs))
         if vectors is not None:
             drawn = load_vectors(vectors, program.inputs)

@@ -223,6 +223,15 @@ class QuantizedTensor(Part):
     histogram: list[int] = Field(default_factory=list, description="values in equal parts of low to high")
 
 
+class QuantizedWeights(Part):
+    """Weights that became int8 with a scale for each output channel."""
+
+    layer: str
+    shape: list[int]
+    sqnr_db: float = Field(description="of the rounded weights")
+    result_db: float | None = Field(None, description="int8-weights: of the layer's result, all errors up to here")
+
+
 class Quantization(Part):
     """What the quantiser did and what it cost; present when it ran."""
 
@@ -235,7 +244,10 @@ class Quantization(Part):
     agreement: float | None = Field(None, description="share of samples with the float model's largest output")
     steps: list[QuantizationStep] = Field(default_factory=list)
     tensors: list[QuantizedTensor] = Field(default_factory=list, description="in the order they are computed")
-    worst: list[str] = Field(default_factory=list, description="tensors by what they do to the outputs, worst first")
+    weights: list[QuantizedWeights] = Field(default_factory=list)
+    worst: list[str] = Field(
+        default_factory=list, description="tensors (int8-weights: layers) by what they do to the outputs, worst first"
+    )
     promoted: dict[str, str] = Field(default_factory=dict, description="what is not int8: layer -> int16 or float32")
     floats: list[str] = Field(default_factory=list, description="layers that compute with float32, with the reason")
     budget: str | None = Field(None, description="the accuracy budget and whether it holds")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
 
 from compiler.graph.graph import Graph
 from compiler.graph.text import op_text
 from compiler.options import CompileOptions
 from compiler.quant.calibration_data import Samples
-from compiler.quant.grid import Grid
-from compiler.quant.measure import Measured
+from compiler.quant.forms import weighted
+from compiler.quant.grid import Grid, along_first
+from compiler.quant.host import Host
+from compiler.quant.insert import Weights, nearest
+from compiler.quant.measure import Measured, Noise, judged
 from compiler.quant.observe import Seen
-from compiler.quant.quantize import Quantizing
-from compiler.report import Quantization, QuantizationStep, QuantizedTensor
+from compiler.quant.prepare import prepare
+from compiler.quant.quantize import MOST_MEASURED, Quantizing
+from compiler.report import Quantization, QuantizationStep, QuantizedTensor, QuantizedWeights
 
 SATURATES = 0.001  # share of values beyond the ends that is worth a word
 GOOD = 20.0  # dB of the outputs below which something should be done
@@ -41,11 +47,68 @@ def explained(
         agreement=measured.agreement,
         steps=[QuantizationStep(name=s.name, effect=s.effect, sqnr_db=_short(s.sqnr_db)) for s in found.steps],
         tensors=tensors,
+        weights=[
+            _rounded_weights(found.graph, n.output.name, None, found.choice.weights.get(n.output.name))
+            for n in found.graph.nodes
+            if n.output.name in found.points.integer and weighted(found.graph, n)
+        ],
         worst=[t.name for t in ranked],
         promoted=dict(sorted(found.kept.items())),
         floats=floats(found.graph, found),
         budget=budget,
         suggestions=suggestions(ranked, sqnr, options, len(samples), synthetic),
+    )
+
+
+def explained_weights(
+    before: Graph,
+    graph: Graph,
+    layers: Sequence[str],
+    samples: Samples,
+    options: CompileOptions,
+    floats: Collection[str],
+    effect: str,
+) -> Quantization:
+    """The same for --precision int8-weights: `graph` has int8 weights in `layers`, `before` is the float graph."""
+    prepared = prepare(before)
+    seen = [n.output for n in prepared.nodes if n.output.name in layers]
+    outputs = judged(prepared)
+    exact, rough = (Host(g, list(dict.fromkeys([*seen, *outputs]))) for g in (prepared, graph))
+    noise = {v.name: Noise() for v in (*seen, *outputs)}
+    agreed, some = 0, samples.some(MOST_MEASURED)
+    for sample in some:
+        a, b = exact.run(sample), rough.run(sample)
+        for name, collected in noise.items():
+            collected.add(a[name], b[name])
+        agreed += bool(outputs) and int(np.argmax(a[outputs[0].name]) == np.argmax(b[outputs[0].name]))
+    weights = [_rounded_weights(prepared, name, noise[name].sqnr_db) for name in layers]
+    sqnr = min((noise[v.name].sqnr_db for v in outputs), default=None)
+    classes = bool(outputs) and outputs[0].type.elements > 1
+    return Quantization(
+        precision=options.precision,
+        quantizer=options.quantizer,
+        calibration=f"only weights are quantised; errors are measured on {samples.origin}",
+        samples=len(samples),
+        synthetic=False,
+        sqnr_db=_short(sqnr),
+        agreement=agreed / len(some) if classes else None,
+        steps=[QuantizationStep(name="weights", effect=effect, sqnr_db=_short(sqnr))],
+        weights=weights,
+        worst=[w.layer for w in sorted(weights, key=lambda w: (w.result_db or 0.0, w.layer))],
+        promoted=dict.fromkeys(sorted(floats), "float32"),
+    )
+
+
+def _rounded_weights(
+    graph: Graph, name: str, result_db: float | None, given: Weights | None = None
+) -> QuantizedWeights:
+    node = next(n for n in graph.nodes if n.output.name == name)
+    w = graph.constants[node.value(1).name]
+    rounded = given or nearest(w)
+    noise = Noise()
+    noise.add(w, rounded.numbers * along_first(rounded.scales, w.ndim))
+    return QuantizedWeights(
+        layer=node.name, shape=list(w.shape), sqnr_db=round(noise.sqnr_db, 2), result_db=_short(result_db)
     )
 
 

@@ -17,21 +17,21 @@ from compiler.quant.prepare import prepare
 from compiler.quant.quantize import NOTHING
 
 
-def with_int8_weights(graph: Graph, floats: frozenset[str] = frozenset()) -> tuple[Graph, int]:
+def with_int8_weights(graph: Graph, floats: frozenset[str] = frozenset()) -> tuple[Graph, list[str]]:
     """The graph whose convolutions and dense layers have int8 weights, ±127, with a scale for each output channel.
 
-    Returns it with the number of layers. The passes move the scale behind the sum of products. `floats` are results
-    of layers that keep their float32 weights.
+    Returns it with the names of the layers' results. The passes move the scale behind the sum of products. `floats` are
+    results of layers that keep their float32 weights.
     """
     graph = prepare(graph)
     constants: dict[str, Array] = dict(graph.constants)
     nodes: list[Node] = []
-    count = 0
+    changed: list[str] = []
     for node in graph.nodes:
         if not weighted(graph, node) or node.output.name in floats:
             nodes.append(node)
             continue
-        count += 1
+        changed.append(node.output.name)
         w = graph.constants[node.value(1).name]
         given = nearest(w)
         name = f"{node.output.name}:weights"
@@ -45,11 +45,11 @@ def with_int8_weights(graph: Graph, floats: frozenset[str] = frozenset()) -> tup
         real = Value(name, node.value(1).type)
         nodes.append(Node(Dequantize(), operands, (real,), name, (), ("",)))
         nodes.append(replace(node, inputs=(node.inputs[0], real, *node.inputs[2:])))
-    if not count:
+    if not changed:
         raise ModelError(
             NOTHING,
             "there is nothing to quantise: the model has no convolution or dense layer with constant float32 weights",
             where=graph.name,
             help="leave --precision int8-weights out",
         )
-    return replace(graph, nodes=tuple(nodes), constants=constants).without_dead_code(), count
+    return replace(graph, nodes=tuple(nodes), constants=constants).without_dead_code(), changed

@@ -1,4 +1,4 @@
-"""What comes before the passes when a model is quantised here: files and options in, a graph for the passes and the report's parts out."""
+"""What comes before the passes: a model is quantised if the options say so, and accuracy is measured on labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compiler.graph.types import Array
 from compiler.options import CompileOptions
 from compiler.quant.calibration_data import Samples, read_labels, read_samples
 from compiler.quant.evaluate import Answers, answers, compared
-from compiler.quant.explain import explained
+from compiler.quant.explain import explained, explained_weights
 from compiler.quant.fold import is_quantized
 from compiler.quant.hybrid import with_int8_weights
 from compiler.quant.keep import kept
@@ -25,7 +25,7 @@ from compiler.quant.preprocess import parse
 from compiler.quant.quantize import Quantizing, Step, quantize
 from compiler.quant.sensitivity import sensitivity
 from compiler.quant.synthetic import WARNING, synthetic
-from compiler.report import Accuracy, PassInfo, Quantization, QuantizationStep, Report
+from compiler.report import Accuracy, PassInfo, Quantization, Report
 from compiler.trace import Trace
 
 ALREADY = "The model is quantised already and was compiled as it is; --precision is for float models."
@@ -42,7 +42,9 @@ class Files:
 
 @dataclass(frozen=True)
 class Staged:
-    """`vectors` are typical inputs, to validate with; empty when none were given."""
+    """`vectors` are typical inputs, to validate with; empty when none were given. `is_reference`: what was compiled is
+    held to `graph`, because its floats differ from the source model's by more than rounding of sums, or its inputs
+    and outputs have other types."""
 
     graph: Graph
     passes: tuple[PassInfo, ...] = ()
@@ -50,6 +52,7 @@ class Staged:
     accuracy: Accuracy | None = None
     notes: tuple[str, ...] = ()
     vectors: Sequence[Mapping[str, Array]] = ()
+    is_reference: bool = False
 
     def told(self, report: Report) -> Report:
         """The report with what this stage has to say."""
@@ -99,21 +102,19 @@ class _Stage:
 
     def hybrid(self) -> Staged:
         floats = frozenset(kept(prepare(self.graph), self.options.keep))
-        graph, count = with_int8_weights(self.graph, floats)
+        graph, layers = with_int8_weights(self.graph, floats)
         dump("quantize.graph", partial(text, graph))
-        effect = f"weights of {count} layers are int8 with a scale for each output channel; activations stay float32"
+        samples = self.calibration or synthetic(self.graph.inputs)
+        self.notes.append(
+            "The compiled code is held to the model with int8 weights; how far that is from the float32 model, "
+            "`quantization` says."
+        )
+        effect = f"weights of {len(layers)} layers are int8 with a scale for each output channel; the rest is float32"
         return Staged(
             graph,
             passes=(PassInfo(name="quantize", effect=effect),),
-            quantization=Quantization(
-                precision=self.options.precision,
-                quantizer=self.options.quantizer,
-                calibration="not needed: only weights are quantised",
-                samples=0,
-                synthetic=False,
-                steps=[QuantizationStep(name="weights", effect=effect)],
-                promoted=dict.fromkeys(sorted(floats), "float32"),
-            ),
+            quantization=explained_weights(self.graph, graph, layers, samples, self.options, floats, effect),
+            is_reference=True,
             accuracy=self._accuracy(graph),
             notes=tuple(self.notes),
             vectors=self._vectors(),
@@ -149,6 +150,7 @@ class _Stage:
             accuracy=self._accuracy(found.inserted("source")),
             notes=tuple(self.notes),
             vectors=self._vectors(),
+            is_reference=self.options.io == "int8",
         )
 
     def _holds(self, found: Quantizing) -> tuple[bool, str]:
