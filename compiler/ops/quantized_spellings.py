@@ -94,7 +94,6 @@ class QuantizedUnary(Spelling):
         "com.microsoft:QLinearSoftmax",
         "com.microsoft:QLinearAveragePool",
         "com.microsoft:QLinearGlobalAveragePool",
-        "com.microsoft:QLinearReduceMean",
     )
 
     @classmethod
@@ -105,10 +104,7 @@ class QuantizedUnary(Spelling):
         name = r.op_type.removeprefix("QLinear")
         last = bool(r.attr("channels_last", 0))
         y = r.add(Transpose(_channels_first(x.type.rank)), y) if last else y
-        if name == "ReduceMean":  # its axes are an attribute, as they were up to opset 13
-            y = read_as(r, name, [y], 13)
-        else:
-            y = read_as(r, name, [y], int(r.attr("opset", OPSET)))
+        y = read_as(r, name, [y], int(r.attr("opset", OPSET)))
         y = r.add(Transpose(_channels_last(x.type.rank)), y) if last else y
         return stored(r, y, r.value(3), optional(r, 4), x.type.dtype)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from compiler.graph.types import Array, TensorType
 from compiler.loop.storage import compute_type
 from compiler.ops.base import Op
+from compiler.ops.block_dense import BlockDense
 from compiler.ops.cells import DEFAULTS, Activation
 from compiler.ops.conv import INTEGER_INPUTS, Conv, result_type
 from compiler.ops.conv_transpose import ConvTranspose
@@ -87,6 +88,20 @@ def conv_transpose(draw: Draw) -> Case:
     x, w = (draw(st.sampled_from([1, 2])), channels, *sizes), (channels, each, *g["kernel"])
     bias = draw(optional((groups * each,), third))
     return draw(typed_case(op, [draw(given(x, first)), draw(given(w, second)), bias]))
+
+
+@st.composite
+def block_dense(draw: Draw) -> Case:
+    inputs, outputs, block = draw(st.integers(1, 9)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    blocks = (outputs, -(-inputs // block))
+    x = (*draw(shapes(0, 2)), inputs)
+    operands = [
+        draw(given(x, "float32")),
+        draw(given((outputs, inputs), draw(st.sampled_from(["int4", "uint4", "int8", "uint8"])))),
+        draw(given(blocks, "float32")),
+        draw(optional(blocks, "float32")),
+    ]
+    return draw(typed_case(BlockDense(block), operands))
 
 
 @st.composite
@@ -293,6 +308,7 @@ STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Softmax: either(op_cases.softmax, softmax),
     BatchNorm: either(op_cases.batch_norm, batch_norm),
     ConvTranspose: conv_transpose,
+    BlockDense: block_dense,
     ConvInteger: conv_integer,
     DeformConv: deform_conv,
     MatMulInteger: matmul_integer,

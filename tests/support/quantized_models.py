@@ -245,6 +245,39 @@ def quantized(network: str, form: Form) -> onnx.ModelProto:
         return onnx.load(path)
 
 
+def wide() -> onnx.ModelProto:
+    """Layers with enough inputs for blocks."""
+    weights = _weights(8, w1=(64, 48), b1=(48,), w2=(48, 10))
+    weights |= {n: weights[n] / np.float32(np.sqrt(48)) for n in ("w1", "w2")}
+    return parsed(
+        """wide (float[2,64] x) => (float[2,10] y) {
+            m1 = MatMul (x, w1)
+            a1 = Add (m1, b1)
+            r1 = Relu (a1)
+            y = MatMul (r1, w2)
+        }""",
+        weights,
+    )
+
+
+@cache
+def in_blocks(operators: bool, symmetric: bool, block: int = 16) -> onnx.ModelProto:
+    """`wide` with weights of 4 bits: MatMulNBits, or DequantizeLinear with a block size."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
+    model = wide()
+    model.opset_import[0].version = 21  # from here on there are blocks
+    config = DefaultWeightOnlyQuantConfig(
+        block_size=block,
+        is_symmetric=symmetric,
+        quant_format=ort.QuantFormat.QOperator if operators else ort.QuantFormat.QDQ,
+    )
+    quantizer = MatMulNBitsQuantizer(model, algo_config=config)
+    quantizer.process()
+    made: onnx.ModelProto = quantizer.model.model
+    return made
+
+
 @cache
 def dynamic(network: str, weight: ort.QuantType = I8) -> onnx.ModelProto:
     """A network whose activations get their scales while it runs."""
