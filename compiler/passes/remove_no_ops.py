@@ -23,6 +23,8 @@ def remove_no_ops(g: Graph, node: Node) -> Swap | Skip:
     producer = g.producer(x)
     if producer is None or g.is_output(x):
         return Skip("the output must be a tensor of its own")
+    if any(g.readers(v) for v in producer.outputs if v != x):
+        return Skip("another result of the node before it is read before this one")
     renamed = replace(
         producer,
         outputs=tuple(y if v == x else v for v in producer.outputs),

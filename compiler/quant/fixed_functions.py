@@ -39,6 +39,9 @@ class _Arithmetic(Protocol):
     def half_sum(self, x: Any, y: int) -> Any:
         """(x + y) / 2, halves away from zero."""
 
+    def minus_size(self, x: Any) -> Any:
+        """-|x|"""
+
     def where(self, bits: Any, x: Any, y: Any) -> Any:
         """x where bits is not 0, else y."""
 
@@ -58,6 +61,9 @@ class _Arrays:
     def half_sum(self, x: Any, y: int) -> Any:
         total = x + y
         return np.where(total >= 0, (total + 1) >> 1, -((1 - total) >> 1))
+
+    def minus_size(self, x: Any) -> Any:
+        return -np.abs(x)
 
     def where(self, bits: Any, x: Any, y: Any) -> Any:
         return np.where(bits != 0, x, y)
@@ -79,6 +85,9 @@ class _Loops:
     def half_sum(self, x: Any, y: int) -> Any:
         total = self.k.let("w", Cast(x, I64) + y)
         return self.k.let("h", Cast((total + select(total >= 0, 1, -1, like=I64)) // 2, I32))
+
+    def minus_size(self, x: Any) -> Any:
+        return self.k.let("m", select(x < 0, x, 0 - x))
 
     def where(self, bits: Any, x: Any, y: Any) -> Any:
         return self.k.let("c", select(bits.ne(0), x, y))
@@ -113,6 +122,12 @@ def _reciprocal(a: _Arithmetic, x: Any) -> Any:
     return a.shifted(y, 1)
 
 
+def _logistic(a: _Arithmetic, x: Any) -> Any:
+    """1 / (1 + exp(-x)) with no integer bits, for x with five."""
+    share = _reciprocal(a, _exp(a, a.minus_size(x)))
+    return a.where(x & -(2**31), ONE - share, share)
+
+
 def high_product(x: Any, y: Any) -> Any:
     """gemmlowp's SaturatingRoundingDoublingHighMul for int64 arrays of int32 numbers."""
     return np.minimum((x * y + (1 << 30)) >> 31, _HIGH)
@@ -128,12 +143,24 @@ def one_over_one_plus(x: Array) -> Array:
     return np.asarray(_reciprocal(_Arrays(), x.astype(np.int64)))
 
 
+def logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x)) with no integer bits for raw numbers with five; int64 arrays."""
+    return np.asarray(_logistic(_Arrays(), x.astype(np.int64)))
+
+
+_DEFINITIONS = {
+    "fixed_exp": (_exp, "exp(x) for x <= 0"),
+    "fixed_reciprocal": (_reciprocal, "1 / (1 + x)"),
+    "fixed_logistic": (_logistic, "1 / (1 + exp(-x))"),
+}
+
+
 @cache
 def _function(name: str) -> Function:
     k, x = Kernel(), Var("x", I32)
     k.reserve("x")
-    result = _exp(_Loops(k), x) if name == "fixed_exp" else _reciprocal(_Loops(k), x)
-    doc = "exp(x) for x <= 0" if name == "fixed_exp" else "1 / (1 + x)"
+    definition, doc = _DEFINITIONS[name]
+    result = definition(_Loops(k), x)
     return Function(name, (), (x,), k.body(), result, (f"{doc} in fixed point, as gemmlowp rounds it",))
 
 
@@ -143,3 +170,7 @@ def exp_on_negative_code(x: Expr) -> Expr:
 
 def one_over_one_plus_code(x: Expr) -> Expr:
     return Invoke(_function("fixed_reciprocal"), (x,))
+
+
+def logistic_code(x: Expr) -> Expr:
+    return Invoke(_function("fixed_logistic"), (x,))

@@ -16,6 +16,7 @@ from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmeti
 from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.pool import AveragePool
 from compiler.ops.product_integer import ProductInteger
+from compiler.ops.recurrent_integer import RecurrentInteger
 from compiler.ops.requantize import Requantize
 from compiler.ops.resample_integer import ResampleInteger
 from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
@@ -166,9 +167,31 @@ def resample_integer(draw: Draw) -> Case:
     return draw(typed_case(op, given))
 
 
+@st.composite
+def recurrent_integer(draw: Draw) -> Case:
+    kind = draw(st.sampled_from(["lstm", "gru"]))
+    steps, batch, inputs, hidden = (draw(st.integers(1, n)) for n in (3, 2, 3, 3))
+    reverse = draw(st.sampled_from([(False,), (False,), (True,), (False, True)]))
+    rows = (4 if kind == "lstm" else 3) * hidden
+    each = (len(reverse), rows)
+    wanted = draw(st.sampled_from([(True, True, True), (True, False, False), (False, True, True)]))
+    op = RecurrentInteger(
+        kind, hidden, reverse, draw(st.booleans()), Factor.of(2.0 ** (-23 if kind == "lstm" else -8)),
+        draw(st.integers(-20, 20)), wanted if kind == "lstm" else wanted[:2],
+        draw(st.sampled_from(["single", "double"])),
+    )  # fmt: skip
+    factors = [Factor.of(scale(draw, 0.01, 3.0)) for _ in range(2)]
+    given = [Given(draw(every_byte(s, "int8")), constant=i > 0) for i, s in enumerate(
+        [(steps, batch, inputs), (*each, inputs), (*each, hidden)])]  # fmt: skip
+    given += [Given(draw(whole(each, -3000, 3000, "int32"))) for _ in range(2)]
+    given += [Given(np.full(each, n, np.int32), constant=True) for f in factors for n in (f.multiplier, f.shift)]
+    return draw(typed_case(op, given))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
     ProductInteger: product_integer,
+    RecurrentInteger: recurrent_integer,
     ResampleInteger: resample_integer,
     SoftmaxInteger: softmax_integer,
     SumPool: lambda: integer_pool(SumPool),
