@@ -19,6 +19,8 @@ from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Quant
 from compiler.ops.elementwise import Map
 from compiler.ops.quantize import Dequantize, Quantize
+from compiler.ops.shaping import Identity, Reshape
+from compiler.ops.transpose import Copy, Transpose
 from compiler.passes.rule import Rule
 from compiler.quant.fixed_point import Rounding
 from compiler.quant.leftovers import dense_of_constants, dequantize_constants, integer_weights, scales_of_sums
@@ -88,6 +90,7 @@ def annotated(graph: Graph) -> Graph:
             scale, zero = (graph.constant(node.value(i)) for i in (1, 2))
             if scale is not None and zero is not None and scale.size == zero.size == 1:
                 meant[node.output.name] = Quant((float(scale.reshape(-1)[0]),), (int(zero.reshape(-1)[0]),))
+    _across_moves(graph, meant)
 
     def say(v: Value) -> Value:
         return Value(v.name, replace(v.type, quant=meant[v.name])) if v.name in meant else v
@@ -99,6 +102,15 @@ def annotated(graph: Graph) -> Graph:
         for n in graph.nodes
     )
     return replace(graph, inputs=tuple(map(say, graph.inputs)), outputs=tuple(map(say, graph.outputs)), nodes=nodes)
+
+
+def _across_moves(graph: Graph, meant: dict[str, Quant]) -> None:
+    """What is only moved means the same before and after, as where an image enters in another order of axes."""
+    moves = [n for n in graph.nodes if isinstance(n.op, (Transpose, Reshape, Copy, Identity))]
+    pairs = [(n.value(0).name, n.output.name) for n in moves]
+    for known, other in [*((y, x) for x, y in reversed(pairs)), *pairs]:
+        if known in meant and meant[known].axis is None:
+            meant.setdefault(other, meant[known])
 
 
 def with_rounding(graph: Graph, rounding: Rounding) -> Graph:

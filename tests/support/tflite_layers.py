@@ -18,11 +18,12 @@ KERNELS: Mapping[str, Any] = {
     "default kernels": OpResolverType.BUILTIN,  # with XNNPACK
     "BUILTIN_REF": OpResolverType.BUILTIN_REF,
 }
-# How the interpreter of LiteRT 2.3 rounds on x86-64, by operator: found by computing each layer on its own
-# operands, see `own_differences`. All others round in double; XNNPACK multiplies by a float32 factor and rounds to even.
+# How the interpreter of LiteRT 2.3 rounds on x86-64, found by computing each layer on its own operands, see
+# `own_differences`: in double but for these operators. XNNPACK multiplies by a float32 factor and rounds to even; the
+# reference kernel of dense layers multiplies by a float64 factor.
 ROUNDINGS: Mapping[str, Mapping[str, str]] = {
     "default kernels": {"CONV_2D": "float", "DEPTHWISE_CONV_2D": "float", "FULLY_CONNECTED": "float"},
-    "BUILTIN_REF": {"FULLY_CONNECTED": "single"},
+    "BUILTIN_REF": {"FULLY_CONNECTED": "exact"},
 }
 
 
@@ -36,27 +37,42 @@ def exposed(data: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def layers(data: bytes, x: Any, kernels: str) -> dict[int, Any]:
-    """Every computed tensor for each inference of `x`, by its number in the file."""
-    model = tflite_oracle.read(data)
-    interpreter = Interpreter(model_content=exposed(data), experimental_op_resolver_type=KERNELS[kernels])
-    interpreter.allocate_tensors()
-    place = interpreter.get_input_details()[0]["index"]
-    places = [detail["index"] for detail in interpreter.get_output_details()]
-    found = {step.output: np.empty((len(x), *model.tensors[step.output].shape[1:]), np.int8) for step in model.steps}
-    for i in range(len(x)):
-        interpreter.set_tensor(place, x[i : i + 1])
-        interpreter.invoke()
-        for step, index in zip(model.steps, places, strict=True):
-            found[step.output][i] = interpreter.get_tensor(index)[0]
-    return {model.inputs[0]: x, **found}
+class Interpreted:
+    """The interpreter with these kernels, which shows every layer."""
+
+    def __init__(self, data: bytes, kernels: str) -> None:
+        self.model = tflite_oracle.read(data)
+        self.kernels = kernels
+        self._interpreter = Interpreter(model_content=exposed(data), experimental_op_resolver_type=KERNELS[kernels])
+        self._interpreter.allocate_tensors()
+        self._given = self._interpreter.get_input_details()[0]["index"]
+        self._made = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def run(self, x: Any) -> dict[int, Any]:
+        """Every computed tensor for each inference of `x`, by its number in the file."""
+        model = self.model
+        found = {s.output: np.empty((len(x), *model.tensors[s.output].shape[1:]), np.int8) for s in model.steps}
+        for i in range(len(x)):
+            self._interpreter.set_tensor(self._given, x[i : i + 1])
+            self._interpreter.invoke()
+            for step, index in zip(model.steps, self._made, strict=True):
+                found[step.output][i] = self._interpreter.get_tensor(index)[0]
+        return {model.inputs[0]: x, **found}
+
+    def rounding(self, step: Step) -> str:
+        return ROUNDINGS[self.kernels].get(step.kind, "double")
+
+
+def own_steps(model: Model, step: Step, values: dict[int, Any], rounding: str) -> Any:
+    """How far this rounding of a layer is from what the interpreter made of the same operands, in steps."""
+    tensor = model.tensors[step.output]
+    made = tflite_oracle.OPERATORS[step.kind](model, step, values, rounding)
+    return np.abs(np.clip(made, tensor.low, tensor.high).astype(np.int64) - values[step.output])
 
 
 def own_differences(model: Model, step: Step, values: dict[int, Any], rounding: str) -> int:
-    """Bytes of a layer that this rounding makes otherwise than the interpreter did from the same operands."""
-    tensor = model.tensors[step.output]
-    made = tflite_oracle.OPERATORS[step.kind](model, step, values, rounding)
-    return int(np.count_nonzero(np.clip(made, tensor.low, tensor.high).astype(tensor.dtype) != values[step.output]))
+    """The elements that differ."""
+    return int(np.count_nonzero(own_steps(model, step, values, rounding)))
 
 
 # -- inputs -------------------------------------------------------------------------------------------------------

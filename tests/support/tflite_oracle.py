@@ -127,10 +127,14 @@ def scaled(x: Any, multiplier: Any, shift: Any, rounding: str) -> Any:
 def by_scales(sums: Any, scales: list[float], rounding: str) -> Any:
     """Sums times one scale for each of the last axis, or for all.
 
-    `float` is what XNNPACK does, to explain what TensorFlow Lite's default kernels compute: no target of ours does.
+    `float` is what XNNPACK does, `exact` what the interpreter's reference kernel of dense layers does: they explain
+    where TensorFlow Lite differs from its own published arithmetic; no target of ours has them.
     """
     if rounding == "float":
         return np.rint(sums.astype(np.float32) * np.array(scales, np.float32)).astype(np.int64)
+    if rounding == "exact":
+        product = sums.astype(np.float64) * np.array(scales)
+        return np.copysign(np.floor(np.abs(product) + 0.5), product).astype(np.int64)
     pairs = np.array([multiplier_of(s) for s in scales], np.int64)
     return scaled(sums, pairs[:, 0], pairs[:, 1], rounding)
 
@@ -247,7 +251,7 @@ def fully_connected(model: Model, step: Step, values: dict[int, Any], rounding: 
     given = values[step.inputs[0]].astype(np.float64) - x.zero
     sums = (given @ (w.data.astype(np.float64) - w.zero).T).astype(np.int64) + bias(model, step)
     one = float(x.scale * w.scale) / float(y.scale)
-    scales = channel_scales(model, step, rounding) if len(w.scales) > 1 or rounding == "float" else [one]
+    scales = channel_scales(model, step, rounding) if len(w.scales) > 1 or rounding in ("float", "exact") else [one]
     return clamped(by_scales(sums, scales, rounding) + y.zero, y, step.options.fusedActivationFunction)
 
 
