@@ -143,6 +143,9 @@ class Validation(Part):
     cosine: float | None
     argmax_agreement: float | None = Field(None, description="share of vectors with the same largest output, 0 to 1")
     bit_exact: bool
+    integers_exact: bool | None = Field(
+        None, description="do all integer tensors equal the model's definition, bit for bit? null: there are none"
+    )
     tolerance: float
     passed: bool
 
@@ -210,7 +213,7 @@ class QuantizedTensor(Part):
     dtype: str
     scale: float
     zero_point: int
-    method: str = Field(description="how its range was found: minmax, percentile, mse, entropy, fixed, concat")
+    method: str = Field(description="how its range was found: minmax, percentile, mse, entropy, headroom, fixed, concat")
     low: float = Field(description="the smallest value seen, or 0")
     high: float = Field(description="the largest value seen, or 0")
     saturated: float = Field(description="share of the values seen that lie beyond the numbers it can take")

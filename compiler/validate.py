@@ -131,6 +131,7 @@ def validate(
             cosine=min((d.cosine for d in outputs if d.cosine is not None), default=None),
             argmax_agreement=sum(agreements) / len(agreements) if agreements else None,
             bit_exact=all(d.bit_exact for d in compared),
+            integers_exact=None if exact is None else exact.bit_exact,
             tolerance=0.0 if exact is not None else max(map(tolerance, dtypes), default=0.0),
             passed=verdict is None,
         ),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from compiler.pack.figures import size, small
 from compiler.pack.text import plain
-from compiler.report import Layer, Report
+from compiler.report import Layer, Report, Validation
 
 Status = Literal["passed", "failed", "not run"]
 
@@ -38,8 +38,18 @@ def verdict(report: Report) -> Verdict:
             f"Runs on {target}, but disagrees with the model",
             f"The largest difference from {reference} is {small(checked.max_abs_error)} on {vectors}. {needs}.",
         )
-    within = "bit for bit" if checked.bit_exact else f"within {small(checked.max_abs_error)}"
-    return Verdict("passed", f"Runs on {target}", f"{needs}, matches {reference} {within} on {vectors}.")
+    return Verdict("passed", f"Runs on {target}", f"{needs}, {_agreement(checked, reference)} on {vectors}.")
+
+
+def _agreement(checked: Validation, reference: str) -> str:
+    """How near the result is: to the reference, and for integers to their own definition."""
+    if checked.bit_exact:
+        return f"matches {reference} bit for bit"
+    near = f"within {small(checked.max_abs_error)}"
+    if checked.integers_exact is None:
+        return f"matches {reference} {near}"
+    exact = "integers exactly as defined" if checked.integers_exact else "integers as defined up to a rounded float"
+    return f"{exact}, outputs {'equal to' if checked.max_abs_error == 0 else near + ' of'} {reference}'s"
 
 
 def _needs(report: Report) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.graph.graph import Graph, Node, Value
-from compiler.graph.types import Layout, TensorType
+from compiler.graph.types import INTEGERS, Layout, TensorType
+from compiler.ops.conv import Conv
 from compiler.ops.elementwise import layout_of
+from compiler.ops.quantize import Quantize
 from compiler.ops.shaping import Reshape
 from compiler.ops.transpose import Copy, Transpose
 
@@ -41,9 +43,12 @@ class _Chooser:
         rule = node.op.layout_rule
         if rule == "row_major":
             inputs = tuple(None if v is None else self._row_major(v) for v in inputs)
+        elif isinstance(node.op, Conv) and node.value(0).type.dtype in INTEGERS:
+            assert inputs[0] is not None
+            inputs = (self._pixels(inputs[0]), *inputs[1:])
         outputs = []
         for v in node.outputs:
-            if rule == "channels_last":
+            if rule == "channels_last" or self._becomes_pixels(node, v):
                 layout = Layout.channels_last(v.type.rank)
             elif rule == "same":
                 layout = self._same(tuple(x for x in inputs if x is not None), v)
@@ -56,6 +61,24 @@ class _Chooser:
             outputs.append(Value(v.name, _normal(v.type.with_layout(layout))))
             self.values[v.name] = outputs[-1]
         self.nodes.append(replace(node, inputs=inputs, outputs=tuple(outputs)))
+
+    def _becomes_pixels(self, node: Node, y: Value) -> bool:
+        """Floats become integers in the order that convolutions read: kernels for integers know no other."""
+        readers = self.graph.readers(y)
+        convolved = bool(readers) and all(isinstance(r.op, Conv) and r.value(0) == y for r in readers)
+        return isinstance(node.op, Quantize) and convolved
+
+    def _pixels(self, x: Value) -> Value:
+        """`x` channels-last, copied when it is not."""
+        wanted = Layout.channels_last(x.type.rank)
+        if x.type.layout.same_memory(wanted, x.shape) or x.name in self.graph.constants:
+            return x
+        name = f"{x.name}:channels_last"
+        if name not in self.copies:
+            copy = Value(name, _normal(x.type.with_layout(wanted)))
+            self.nodes.append(Node(Copy(), (x,), (copy,), copy.name, (), ("",)))
+            self.copies[name] = copy
+        return self.copies[name]
 
     def _same(self, inputs: tuple[Value, ...], y: Value) -> Layout:
         running = [v for v in inputs if v.name not in self.graph.constants]

@@ -81,6 +81,24 @@ def test_the_verdict_of_a_good_run() -> None:
     assert said.sentence == "Flash 91.7 KiB, RAM 62.7 KiB, matches ONNX Runtime 1.31.1 within 1.2e-06 on 8 vectors."
 
 
+@pytest.mark.parametrize(
+    ("exact", "error", "said"),
+    [
+        (True, 0.25, "integers exactly as defined, outputs within 0.25 of ONNX Runtime"),
+        (True, 0.0, "integers exactly as defined, outputs equal to ONNX Runtime"),
+        (False, 0.25, "integers as defined up to a rounded float, outputs within 0.25 of ONNX Runtime"),
+        (None, 0.25, "matches ONNX Runtime"),
+    ],
+)
+def test_the_verdict_on_integers_speaks_of_their_definition(exact: bool | None, error: float, said: str) -> None:
+    report = ds_cnn()
+    assert report.validation is not None
+    checked = report.validation.model_copy(
+        update={"bit_exact": False, "integers_exact": exact, "max_abs_error": error, "reference": "ONNX Runtime"}
+    )
+    assert said in verdict(report.model_copy(update={"validation": checked})).sentence
+
+
 def test_the_verdict_never_claims_what_was_not_measured() -> None:
     assert verdict(not_run()).status == "not run"
     assert "RAM 62.5 KiB plus stack" in verdict(not_run()).sentence
