@@ -20,6 +20,7 @@ from compiler.ops.recurrent_integer import RecurrentInteger
 from compiler.ops.requantize import Requantize
 from compiler.ops.resample_integer import ResampleInteger
 from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
+from compiler.ops.standardize_integer import StandardizeInteger
 from compiler.ops.sum_integer import SumInteger, SumPool
 from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes, windows
 from tests.support.typed_cases import Given, typed_case, values, whole
@@ -188,12 +189,27 @@ def recurrent_integer(draw: Draw) -> Case:
     return draw(typed_case(op, given))
 
 
+@st.composite
+def standardize_integer(draw: Draw) -> Case:
+    kind, x = draw(eight_bits), draw(shapes(1, 4, zero=False, most=60))
+    axes = tuple(sorted(draw(st.sets(st.integers(0, len(x) - 1), min_size=1))))
+    to = draw(eight_bits)
+    op = StandardizeInteger(
+        axes, draw(st.booleans()), any_zero(draw, kind), draw(st.sampled_from([1, 5, 10**6])), 40,
+        to, any_zero(draw, to), *bounds(draw, to),
+    )  # fmt: skip
+    params = [x, draw(st.sampled_from([(), x[-1:], x])), draw(st.sampled_from([(), x[-1:], x]))]
+    gain, offset = draw(whole(params[1], -(2**24), 2**24, "int32")), draw(whole(params[2], -(2**44), 2**44, "int64"))
+    return draw(typed_case(op, [Given(draw(every_byte(x, kind)), constant=False), Given(gain), Given(offset)]))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
     Lookup: lookup,
     ProductInteger: product_integer,
     RecurrentInteger: recurrent_integer,
     ResampleInteger: resample_integer,
     SoftmaxInteger: softmax_integer,
+    StandardizeInteger: standardize_integer,
     SumPool: lambda: integer_pool(SumPool),
     SumInteger: sum_integer,
     AddInteger: lambda: integer_arithmetic(AddInteger),
