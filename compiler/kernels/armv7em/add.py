@@ -84,7 +84,8 @@ def _expression(op: AddInteger, x: str, y: str) -> _Expression | None:
         return None
 
     def differs(e: _Expression, at: Array) -> Array:
-        return at[np.clip(e.sums(left[at], right[at]) >> e.shift, op.low, op.high) != want[at]]
+        wrong: Array = at[np.clip(e.sums(left[at], right[at]) >> e.shift, op.low, op.high) != want[at]]
+        return wrong
 
     # What is next to a step decides; about the other pairs all expressions like this one agree.
     apart = about.sums(left, right) + _NEAR & (1 << about.shift) - 1

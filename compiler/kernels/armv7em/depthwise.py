@@ -18,8 +18,9 @@ import numpy as np
 
 from compiler.graph.graph import Node
 from compiler.graph.types import Array, fill
-from compiler.kernels.armv7em.depthwise_rescale import Rescaled, rescaled, sums
-from compiler.kernels.armv7em.depthwise_row import copying, filling, row_function, unroll_of
+from compiler.kernels.armv7em.depthwise_rescale import rescaled, sums
+from compiler.kernels.armv7em.depthwise_row import Way, copying, filling, row_function, unroll_of
+from compiler.kernels.armv7em.finish import channel_table, requantize_of
 from compiler.kernels.armv7em.instructions import FEATURE
 from compiler.kernels.base import Overlap, Schedule, Situation
 from compiler.loop.builder import Kernel, View
@@ -29,6 +30,7 @@ from compiler.ops.requantize import Requantize
 
 _LANES = 4
 _MOST_TAPS = 49  # all written out
+_SUFFIX = {1: "", 2: ", any factor", 3: ", a shift per channel"}  # by the numbers of each channel
 
 
 def schedules(node: Node, situation: Situation) -> list[Schedule]:
@@ -36,7 +38,7 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     if FEATURE not in situation.features or not isinstance(op, Conv) or op.groups == 1 or op.spatial > 2:
         return []
     g = _Image.of(node)
-    requantize = _requantize(op)
+    requantize = requantize_of(op.tail)
     w, b, m, s = (situation.constant(node, i) for i in (1, 2, 3, 4))
     if g is None or requantize is None or w is None or m is None or s is None or (node.inputs[2] and b is None):
         return []
@@ -46,21 +48,51 @@ def schedules(node: Node, situation: Situation) -> list[Schedule]:
     ends = sums(taps, bias, int(info.min) - op.zero, int(info.max) - op.zero)
     if max(int(np.abs(e).max(initial=0)) for e in ends) >= 1 << 31:
         return []
-    multiplier, shift = (np.broadcast_to(np.asarray(a).reshape(-1), (g.channels,)) for a in (m, s))
-    fast = rescaled(taps, bias, multiplier, shift, ends, requantize)
-    if fast is None:
-        fast = Rescaled(0, taps, bias, multiplier.astype(np.int64))
-    kernel = _Depthwise(g, op.zero, requantize, fast.shift)
-    return [_schedule(node, kernel, fast, shift)]
+    packed, way = _packed(node, situation, taps, bias, ends, requantize)
+    return [_schedule(node, _Depthwise(g, op.zero, way), packed)]
 
 
-def _requantize(op: Conv) -> Requantize | None:
-    """The tail, if it is one requantisation to 8 bits."""
-    steps = () if op.tail is None else op.tail.steps
-    if len(steps) != 1 or steps[0].args != (0, 1, 2) or op.tail is None or op.tail.operands != 3:
-        return None
-    only = steps[0].op
-    return only if isinstance(only, Requantize) and only.to in ("int8", "uint8") else None
+def _packed(
+    node: Node, situation: Situation, w: Array, bias: Array, ends: tuple[Array, Array], op: Requantize
+) -> tuple[Array, Way]:
+    """The weights as the kernel reads them, and the fastest way that is exact for them."""
+    assert isinstance(node.op, Conv)
+    constants = (situation.constant(node, i) for i in (3, 4))
+    m, s = (np.broadcast_to(np.asarray(a, np.int64).reshape(-1), (len(w),)) for a in constants)
+    fast = rescaled(w, bias, m, s, ends, op)
+    if fast is not None:
+        start = fast.bias - node.op.zero * fast.w.sum(axis=1)
+        return pack(fast.w, start, [fast.multiplier]), Way(op, fast.shift)
+    found = channel_table(node, situation)
+    if found is not None:
+        finish, table = found
+        start, *columns = table.astype(np.int64).T
+        return pack(w, start, columns), Way(op, finish=finish)
+    return pack(w, bias - node.op.zero * w.sum(axis=1), [m, s]), Way(op)
+
+
+def pack(w: Array, bias: Array, columns: list[Array]) -> Array:
+    """For each group of channels: bias, the weights of the taps two by two, and what requantisation needs."""
+    groups = -(-len(w) // _LANES)
+
+    def grouped(a: Array) -> Array:
+        wide = np.zeros((groups * _LANES, *a.shape[1:]), np.int64)
+        wide[: len(a)] = a
+        return wide.reshape(groups, _LANES, *a.shape[1:])
+
+    taps = grouped(w)
+    parts = [grouped(bias)]
+    parts += [_halves(taps[:, :, i], taps[:, :, i + 1]) for i in range(0, w.shape[1] - 1, 2)]
+    if w.shape[1] % 2:
+        last = taps[:, :, -1]
+        parts.append(_halves(last[:, :2], last[:, 2:]))  # channels 0 and 2, 1 and 3
+    words = np.concatenate([*parts, *map(grouped, columns)], axis=1).reshape(-1)
+    return (words & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def _halves(low: Array, high: Array) -> Array:
+    """Words of two numbers of 16 bits."""
+    return (low & 0xFFFF) | (high << 16)
 
 
 @dataclass(frozen=True)
@@ -147,19 +179,19 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _schedule(node: Node, kernel: _Depthwise, fast: Rescaled, shift: Array) -> Schedule:
-    g = kernel.g
+def _schedule(node: Node, kernel: _Depthwise, packed: Array) -> Schedule:
+    g, way = kernel.g, kernel.way
     nothing = fill(0, "int32", (1,))
     macs = g.out_height * g.out_width * g.groups * _LANES * g.rows * g.columns
     outputs = g.out_height * g.out_width * g.groups * _LANES
     return Schedule(
-        f"ring {g.rows}x{g.columns}" if fast.shift else f"ring {g.rows}x{g.columns}, any factor",
+        f"ring {g.rows}x{g.columns}{_SUFFIX[way.columns]}",
         kernel.lower,
         backward=replace(kernel, down=True).lower,
-        packed={1: kernel.pack(fast, shift), **{i: nothing for i in (2, 3, 4) if node.inputs[i] is not None}},
+        packed={1: packed, **{i: nothing for i in (2, 3, 4) if node.inputs[i] is not None}},
         scratch=((I32, g.reach * g.ring_row),),
         overlap={0: _overlap(g)},
-        cost=1.8 * macs + (5 if fast.shift else 25) * outputs,
+        cost=2.3 * macs + (25 if way.columns == 2 else 5 + way.columns) * outputs,
         family="armv7em",
     )
 
@@ -182,45 +214,20 @@ def _overlap(g: _Image) -> Overlap:
 class _Depthwise:
     g: _Image
     zero: int
-    op: Requantize
-    shift: int  # of the upper word; 0: every channel has its own, and the operator's own words are taken
+    way: Way
     down: bool = False  # from the last row to the first
-
-    def pack(self, fast: Rescaled, shift: Array) -> Array:
-        """For each group of channels: bias, the weights of the taps two by two, multipliers, and shifts if needed."""
-        g = self.g
-        lanes = g.groups * _LANES
-
-        def grouped(a: Array) -> Array:
-            wide = np.zeros((lanes, *a.shape[1:]), np.int64)
-            wide[: len(a)] = a
-            return wide.reshape(g.groups, _LANES, *a.shape[1:])
-
-        w, bias = grouped(fast.w), grouped(fast.bias - self.zero * fast.w.sum(axis=1))
-        parts = [bias]
-        parts += [_halves(w[:, :, i], w[:, :, i + 1]) for i in range(0, w.shape[2] - 1, 2)]
-        if w.shape[2] % 2:
-            last = w[:, :, -1]
-            parts.append(_halves(last[:, :2], last[:, 2:]))  # channels 0 and 2, 1 and 3
-        parts.append(grouped(fast.multiplier))
-        if not self.shift:
-            parts.append(grouped(np.asarray(shift, np.int64)))
-        words = np.concatenate(parts, axis=1).reshape(-1)
-        return (words & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
     def lower(self, k: Kernel, x: View, w: View, *rest: View | None) -> None:
         y, ring = rest[-2:]
         assert y is not None and y.buffer is not None and ring is not None and ring.buffer is not None
         assert x.buffer is not None and w.buffer is not None
-        g, op = self.g, self.op
+        g, way = self.g, self.way
         zeros = Const(int(np.array([self.zero & 0xFF] * _LANES, np.uint8).view(np.int32)[0]))
         k.emit(Call(filling(), ((ring.buffer, Const(0)),), (Const(g.reach * g.ring_row), zeros)))
-        row = row_function(
-            g.rows, g.columns, g.dilation_x, op, self.shift, g.channels % _LANES != 0, x.buffer.type, y.buffer.type
-        )
+        row = row_function(g.rows, g.columns, g.dilation_x, way, g.channels % _LANES != 0, x.buffer.type, y.buffer.type)
         numbers = [g.groups, g.out_width, g.padded, g.stride_x, g.channels]
-        if self.shift:
-            numbers.append((1 << (self.shift - 1)) + (op.zero << self.shift))  # added to upper words
+        if way.shift:
+            numbers.append((1 << (way.shift - 1)) + (way.op.zero << way.shift))  # added to upper words
         with k.loop(g.out_height, "oy", down=self.down) as oy:
             self._fetch(k, x, ring, oy, zeros)
             places = [self._place(oy * g.stride_y + ky * g.dilation_y) for ky in range(g.rows)]
@@ -253,8 +260,3 @@ class _Depthwise:
             # the row's margins are the zero point already, so that all of it may be filled
             cleared = Call(filling(), ((ring.buffer, to - g.left),), (Const(g.ring_row), zeros))
             k.emit(If(inside, (loaded,), (cleared,)))
-
-
-def _halves(low: Array, high: Array) -> Array:
-    """Words of two numbers of 16 bits."""
-    return (low & 0xFFFF) | (high << 16)

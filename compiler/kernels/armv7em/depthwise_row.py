@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
+from compiler.kernels.armv7em.finish import Finish
 from compiler.kernels.armv7em.instructions import (
     load_word,
     pkhbt,
@@ -26,6 +27,46 @@ from compiler.ops.requantize import Requantize
 
 _LANES = 4
 _WIDEST = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How sums become results: by one shift for all channels, by the table's entries, or in the operator's own words.
+
+    Multiplier, and for the slower ways further numbers, differ from channel to channel; they lie behind the weights.
+    """
+
+    op: Requantize
+    shift: int = 0
+    finish: Finish | None = None
+
+    @property
+    def columns(self) -> int:
+        """Numbers of each channel."""
+        return 1 if self.shift else 2 if self.finish is None else 3
+
+    @property
+    def name(self) -> str:
+        if self.finish is not None:
+            return self.finish.name
+        op = self.op
+        whole = (op.low, op.high) == _WIDEST[op.to]
+        numbers = (() if whole else (op.low, op.high)) if self.shift else (op.zero, op.low, op.high)
+        clamp = "".join(f"_{n}" for n in numbers).replace("-", "m")
+        return f"{op.to}_by_{self.shift}{clamp}" if self.shift else f"{op.to}_{op.rounding}{clamp}"
+
+    def value(self, k: Kernel, total: Expr, columns: list[Expr], start: Expr) -> Expr:
+        """`start` is added to upper words where the shift is the same for all."""
+        op, kind = self.op, compute_type(self.op.to)
+        if not self.shift and self.finish is None:
+            return op.scalar(k, total, *columns)
+        if self.finish is not None:
+            multiplier, addend, shift = columns
+            return self.finish.value(k, total, multiplier, addend, shift, kind)
+        value = saturated(smmla(total, columns[0], start), self.shift, op.to == "int8")
+        if (op.low, op.high) != _WIDEST[op.to]:
+            value = minimum(maximum(k.let("q", value), op.low), op.high)
+        return Cast(value, kind)
 
 
 @cache
@@ -70,9 +111,7 @@ def copying(x: Type, rest: int, unroll: int) -> Function:
 
 
 @cache
-def row_function(
-    rows: int, columns: int, dilation: int, op: Requantize, shift: int, partly: bool, x: Type, y: Type
-) -> Function:
+def row_function(rows: int, columns: int, dilation: int, way: Way, partly: bool, x: Type, y: Type) -> Function:
     """One output row. `plane` is the distance in the ring from a group of channels to the next, `step` from a pixel's
     window to the next one's. With `partly`, the last group has fewer channels than four."""
     ring = [Buffer(f"row{i}", I32) for i in range(rows)]
@@ -81,7 +120,7 @@ def row_function(
     names = ("groups", "pixels", "plane", "step", "channels", "start")
     scalars = groups, pixels, plane, step, channels, start = tuple(Var(n, I32) for n in names)
     taps = [(r, c * dilation) for r in range(rows) for c in range(columns)]
-    size = 2 * _LANES + _LANES * (len(taps) // 2) + 2 * (len(taps) % 2) + (0 if shift else _LANES)
+    size = 2 * _LANES + _LANES * (len(taps) // 2) + 2 * (len(taps) % 2) + (way.columns - 1) * _LANES
     k = Kernel()
     k.reserve("w", "y", *names, *(b.name for b in ring))
     views = [View(I32, (0,), (1,), b) for b in ring]
@@ -101,7 +140,8 @@ def row_function(
                 _one_tap(k, acc, lines[r].at(p * step + o), w, at, x.kind == "i")
                 at += 2
             for lane in range(_LANES):
-                value = _requantized(k, op, shift, start, acc[lane].value, w, at + lane)
+                numbers = [w.at(at + i * _LANES + lane) for i in range(way.columns)]
+                value = way.value(k, acc[lane].value, numbers, start)
                 if partly and lane:
                     with k.when(c * _LANES + lane < channels):
                         k.store_at(out, p * channels + lane, value)
@@ -110,21 +150,12 @@ def row_function(
     more = f"_{dilation}" if dilation > 1 else ""
     rest = "_partly" if partly else ""
     kinds = "" if (x, y) == (compute_type("int8"),) * 2 else f"_{x}_{y}"
-    base = f"depthwise_{rows}x{columns}{more}{kinds}{rest}_{_clamped(op, shift)}"
+    base = f"depthwise_{rows}x{columns}{more}{kinds}{rest}_{way.name}"
     return replace(
         k.function(base, (*ring, weights, result)),
-        scalars=scalars if shift else scalars[:-1],
+        scalars=scalars if way.shift else scalars[:-1],
         doc=("One row of the output.",),
     )
-
-
-def _clamped(op: Requantize, shift: int) -> str:
-    """What sets functions for different requantisations apart, as part of a name."""
-    if shift and (op.low, op.high) == _WIDEST[op.to]:
-        return f"{op.to}_by_{shift}"
-    numbers = (op.low, op.high) if shift else (op.zero, op.low, op.high)
-    text = "_".join(str(n).replace("-", "m") for n in numbers)
-    return f"{op.to}_by_{shift}_{text}" if shift else f"{op.to}_{op.rounding}_{text}"
 
 
 def _two_taps(k: Kernel, acc: list[Cell], x: tuple[Expr, Expr], w: View, at: int, signed: bool) -> None:
@@ -145,14 +176,3 @@ def _one_tap(k: Kernel, acc: list[Cell], x: Expr, w: View, at: int, signed: bool
         pair = k.let("pair", spread(word))
         acc[i].set(smlabb(pair, weights[i], acc[i].value))
         acc[i + 2].set(smlatt(pair, weights[i], acc[i + 2].value))
-
-
-def _requantized(k: Kernel, op: Requantize, shift: int, start: Expr, total: Expr, w: View, at: int) -> Expr:
-    if not shift:
-        return op.scalar(k, total, w.at(at), w.at(at + _LANES))
-    signed = op.to == "int8"
-    value = saturated(smmla(total, w.at(at), start), shift, signed)
-    if (op.low, op.high) != _WIDEST[op.to]:
-        value = k.let("q", value)
-        value = minimum(maximum(value, op.low), op.high)
-    return Cast(value, compute_type(op.to))
