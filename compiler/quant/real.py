@@ -50,6 +50,16 @@ def real(g: Graph, value: Value | None) -> Real | None:
     return Real(stored, scale.astype(np.float64), zero.astype(np.int64), node)
 
 
+def numbers(g: Graph, value: Value | None) -> Array | None:
+    """The real numbers of a constant (float64), which may be stored as integers."""
+    known = g.constant(value)
+    if known is not None:
+        return known.astype(np.float64)
+    found = real(g, value)
+    whole = None if found is None else g.constant(found.stored)
+    return None if found is None or whole is None else (whole.astype(np.int64) - found.zero) * found.scale
+
+
 @dataclass(frozen=True)
 class Grid:
     """Where a per-tensor Quantize puts its results."""

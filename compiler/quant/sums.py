@@ -17,7 +17,7 @@ from compiler.ops.requantize import SUMS, Requantize
 from compiler.ops.shaping import Identity
 from compiler.passes.rule import Skip, Swap, merged, rule
 from compiler.quant.fixed_point import quantize_multipliers
-from compiler.quant.real import Real, constant, dequantized, grid, real
+from compiler.quant.real import Real, constant, dequantized, grid, numbers, real
 
 
 @rule(Conv, Dense, MatMul, effect="computed with integers")
@@ -110,13 +110,11 @@ def bias_in_sums(g: Graph, value: Value | None, factor: Array, outputs: int) -> 
     """The bias in units of the sums, or why there is none."""
     if value is None:
         return None
-    known, quantised = g.constant(value), real(g, value)
-    if known is None and quantised is not None and (whole := g.constant(quantised.stored)) is not None:
-        known = (whole.astype(np.int64) - quantised.zero).astype(np.float64) * quantised.scale
+    known = numbers(g, value)
     if known is None:
         return "the bias is computed at run time"
     with np.errstate(all="ignore"):
-        return _whole(np.broadcast_to(known.astype(np.float64).reshape(-1), (outputs,)) / factor)
+        return _whole(np.broadcast_to(known.reshape(-1), (outputs,)) / factor)
 
 
 def _whole(x: Array) -> Array | str:
