@@ -59,10 +59,10 @@ class StandardizeInteger(Op):
         return prod(shape[a] for a in self.axes)
 
     def reference(self, x: Array, gain: Array, offset: Array) -> Array:
-        n, kept = self._count(x.shape), {"axis": self.axes, "keepdims": True}
+        n = self._count(x.shape)
         c = x.astype(np.int64) - self.x_zero
-        total = c.sum(**kept) if self.center else np.zeros((), np.int64)
-        v = n * (c * c).sum(**kept) - total * total + self.eps
+        total = c.sum(axis=self.axes, keepdims=True) if self.center else np.zeros((), np.int64)
+        v = n * (c * c).sum(axis=self.axes, keepdims=True) - total * total + self.eps
         e = (_TOP - np.array([int(i).bit_length() for i in v.reshape(-1)], np.int64).reshape(v.shape)) // 2
         root = _root((v << (2 * e)).astype(object)).astype(np.int64)
         inverse = (np.int64(1) << (_TOP - 1)) // np.maximum(root, 1)

@@ -15,6 +15,7 @@ from compiler.ops.reduce import Reduce
 from compiler.ops.resize import Resample
 from compiler.ops.shaping import Identity, Reshape
 from compiler.ops.softmax import Softmax
+from compiler.ops.standardize import Standardize
 from compiler.ops.transpose import Copy, Transpose
 from compiler.quant.regions import unary
 
@@ -61,6 +62,8 @@ def integer_form(graph: Graph, node: Node) -> bool:
         return op.kind in ("mean", "sum", "max", "min")
     if isinstance(op, Softmax):
         return not op.log
+    if isinstance(op, Standardize):
+        return not op.statistics and len(operands(graph, node)) == 1
     return isinstance(op, _OTHERS) and getattr(op, "tail", None) is None
 
 
