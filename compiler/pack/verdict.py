@@ -49,7 +49,7 @@ def _agreement(checked: Validation, reference: str) -> str:
     if checked.integers_exact is None:
         return f"matches {reference} {near}"
     exact = "integers exactly as defined" if checked.integers_exact else "integers as defined up to a rounded float"
-    return f"{exact}, outputs {'equal to' if checked.max_abs_error == 0 else near + ' of'} {reference}'s"
+    return f"{exact}, outputs {'equal to' if checked.max_abs_error == 0 else near + ' of'} those of {reference}"
 
 
 def _needs(report: Report) -> str:

@@ -79,7 +79,8 @@ def dequantize_later(g: Graph, node: Node) -> Swap | Skip:
     if all(v is None or a is not None for v, a in zip(inputs, known, strict=True)):
         constants[moved.name] = np.asarray(op.reference(*known))
         return Swap(nodes=(behind,), constants=constants)
-    mover = replace(node, op=op, inputs=inputs, outputs=(moved,), equals=("",))
+    # with its scale, the integer tensor means the very tensor of the source that the Dequantize behind it restores
+    mover = replace(node, op=op, inputs=inputs, outputs=(moved,), equals=node.equals if quant is not None else ("",))
     return Swap(nodes=(mover, behind), constants=constants)
 
 

@@ -84,9 +84,9 @@ def test_the_verdict_of_a_good_run() -> None:
 @pytest.mark.parametrize(
     ("exact", "error", "said"),
     [
-        (True, 0.25, "integers exactly as defined, outputs within 0.25 of ONNX Runtime"),
-        (True, 0.0, "integers exactly as defined, outputs equal to ONNX Runtime"),
-        (False, 0.25, "integers as defined up to a rounded float, outputs within 0.25 of ONNX Runtime"),
+        (True, 0.25, "integers exactly as defined, outputs within 0.25 of those of ONNX Runtime"),
+        (True, 0.0, "integers exactly as defined, outputs equal to those of ONNX Runtime"),
+        (False, 0.25, "integers as defined up to a rounded float, outputs within 0.25 of those of ONNX Runtime"),
         (None, 0.25, "matches ONNX Runtime"),
     ],
 )
