@@ -234,10 +234,18 @@ def index_expression(c: Call) -> tuple[list[int], list[int], list[int], list[int
 @converts("PAD", "PADV2")
 def pad(c: Call) -> Value:
     x, pads = c.value(), _pads(c)
-    fill = c.add("Squeeze", c.x(2)) if c.has(2) and c.shape(2) else c.optional(2)
+    fill = _fill(c)
     if x.only_planar or (x.rank == 4 and not pads[[0, 3]].any()):  # a convolution behind it takes it in
         return c.made_planar(c.add("Pad", x.planar, c.const(pads[to_first(x.rank)].T.reshape(-1)), fill))
     return c.made(c.add("Pad", x.source, c.const(pads.T.reshape(-1)), fill))
+
+
+def _fill(c: Call) -> str:
+    """What is padded with: a scalar."""
+    known = c.known(2)
+    if known is not None:
+        return c.const(known.reshape(()), known.dtype)
+    return c.add("Squeeze", c.x(2)) if c.has(2) and c.shape(2) else c.optional(2)
 
 
 def _pads(c: Call) -> Any:

@@ -13,12 +13,14 @@ import onnxruntime
 import pytest
 
 from compiler.errors import ModelError
+from compiler.graph.run import run
 from compiler.importers.tflite_convert import convert
 from compiler.importers.tflite_model import read
 from compiler.inspect import inspect_model
 from compiler.options import CompileOptions
 from compiler.source import load
-from tests.support.tflite_files import DEFAULT, Case, Given, Scale, Stored, interpreted
+from tests.support.tflite_engines import graph_of
+from tests.support.tflite_files import DEFAULT, PLAIN, REFERENCE, Case, Given, Scale, Stored, interpreted
 from tests.support.tflite_quantized_cases import CASES
 
 # Where TensorFlow Lite's integer arithmetic is coarser than a rounded real result: steps of the result.
@@ -122,3 +124,33 @@ def test_whole_models_are_looked_at(name: str, shared: Path) -> None:
     assert seen.parameters > 20_000
     assert seen.macs
     assert seen.macs > 200_000
+
+
+# What stays in floats between integers.
+FLOATS = frozenset({"dequantize", "l2_normalization", "log_softmax", "pad_v2"})
+# Where the interpreter's reference kernels do not do what is published: dense layers in float64, squares and sums of
+# other scales, interpolation by the processor's rounding, functions whose tables we make of floats, not fixed point.
+OTHERWISE = frozenset(
+    "abs bilinear_00 bilinear_01 bilinear_10 elu fully_connected fully_connected_16x8 hard_swish leaky_relu prelu relu "
+    "relu6 requantize squared_difference sum_line mean_same_scale_0 mean_same_scale_1".split()
+)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_each_operator_in_integers(name: str, tmp_path: Path) -> None:
+    """Our arithmetic in `double` rounding is that of the reference kernels; elsewhere it is within one step."""
+    case = CASES[name]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(case.complete())
+    graph = graph_of(path, "double")
+    floats = [n for n in graph.nodes if any(v.type.dtype == "float32" for v in n.outputs)]
+    assert bool(floats) == (name in FLOATS)
+    for seed in range(2):
+        inputs = case.inputs(seed)
+        results = run(graph, dict(zip([v.name for v in graph.inputs], inputs, strict=True)))
+        kernels = PLAIN if name in OTHERWISE else REFERENCE
+        for v, e in zip(graph.outputs, interpreted(path.read_bytes(), inputs, kernels), strict=True):
+            y = results[v.name]
+            assert (y.shape, y.dtype) == (e.shape, e.dtype)
+            steps = 1 if name in OTHERWISE else 1e-5 if name in FLOATS else 0
+            assert np.abs(y.astype(np.float64) - e.astype(np.float64)).max() <= steps

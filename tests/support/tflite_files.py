@@ -150,6 +150,7 @@ def _quantization(scale: Scale) -> Any:
 
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 DEFAULT = OpResolverType.BUILTIN  # with XNNPACK
+REFERENCE = OpResolverType.BUILTIN_REF
 
 
 def _interpreter(data: bytes, kernels: Any) -> Any:

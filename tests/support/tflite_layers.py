@@ -19,10 +19,10 @@ KERNELS: Mapping[str, Any] = {
     "BUILTIN_REF": OpResolverType.BUILTIN_REF,
 }
 # How the interpreter of LiteRT 2.3 rounds on x86-64, found by computing each layer on its own operands, see
-# `own_differences`: in double but for these operators. XNNPACK multiplies by a float32 factor and rounds to even; the
-# reference kernel of dense layers multiplies by a float64 factor.
+# `own_differences`: in double but for these operators. XNNPACK multiplies by a float32 factor and rounds to even, and
+# its softmax is float32; the reference kernel of dense layers multiplies by a float64 factor.
 ROUNDINGS: Mapping[str, Mapping[str, str]] = {
-    "default kernels": {"CONV_2D": "float", "DEPTHWISE_CONV_2D": "float", "FULLY_CONNECTED": "float"},
+    "default kernels": dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SOFTMAX"), "float"),
     "BUILTIN_REF": {"FULLY_CONNECTED": "exact"},
 }
 

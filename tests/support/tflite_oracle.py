@@ -280,6 +280,8 @@ def average_pool(model: Model, step: Step, values: dict[int, Any], rounding: str
 
 def softmax(model: Model, step: Step, values: dict[int, Any], rounding: str) -> Any:
     """Differences to the largest with 5 integer bits; those too small to count are left out."""
+    if rounding == "float":
+        return softmax_in_floats(model, step, values)
     x, y = model.tensors[step.inputs[0]], model.tensors[step.output]
     most = float(2**30 - 1) if rounding == "single" else float(2**31 - 1)
     multiplier, shift = multiplier_of(min(float(step.options.beta) * float(x.scale) * 2**26, most))
@@ -294,6 +296,16 @@ def softmax(model: Model, step: Step, values: dict[int, Any], rounding: str) -> 
     bits = 8 * np.dtype(y.dtype).itemsize
     result = divided(high_product(shifted, parts), 12 - headroom + 31 - bits)
     return np.where(counts, result + y.low, y.low)
+
+
+def softmax_in_floats(model: Model, step: Step, values: dict[int, Any]) -> Any:
+    """What the interpreter's default kernel does: float32 powers from a table, added up one after the other."""
+    x, y = model.tensors[step.inputs[0]], model.tensors[step.output]
+    given = values[step.inputs[0]].astype(np.int64)
+    below = (given.max(axis=-1, keepdims=True) - given).astype(np.float32)
+    powers = np.exp((-(x.scale * np.float32(step.options.beta)) * below).astype(np.float64)).astype(np.float32)
+    total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
+    return np.floor(powers * (np.float32(1) / (total * y.scale)) + np.float32(0.5)).astype(np.int64) + y.zero
 
 
 def reshape(model: Model, step: Step, values: dict[int, Any], rounding: str) -> Any:
