@@ -6,7 +6,7 @@ convolution; all others are multiplied. What depends on data counts as often as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,9 +58,10 @@ class Traffic:
         return max(self.strides, key=lambda s: (self.strides[s], s is not None, -abs(s or 0))) if self.strides else None
 
 
-def traffic(function: Function) -> dict[str, Traffic]:
-    """Every buffer parameter of a kernel -> what is moved for it."""
+def traffic(function: Function, scalars: Mapping[str, int] | None = None) -> dict[str, Traffic]:
+    """Every buffer parameter of a kernel -> what is moved for it, with what is known of its scalar parameters."""
     count = _Count({b.name: Traffic() for b in function.buffers})
+    count.machine.vars.update({name: np.int32(value) for name, value in (scalars or {}).items()})
     count.body(function.body, 1, None)
     for moved in count.moved.values():
         moved.exact = count.exact
@@ -100,8 +101,11 @@ class _Count:
                     self._touch(buffer, index, value.type.lanes, times, loop, written=True)
                 case Window():
                     self.scope.visit(s)
-                case Call(function, buffers):
-                    for (buffer, _), inner in zip(buffers, traffic(function).values(), strict=True):
+                case Call(function, buffers, scalars):
+                    given = {v.name: self._value(e) for v, e in zip(function.scalars, scalars, strict=True)}
+                    known = {name: value for name, value in given.items() if value is not None}
+                    for (buffer, _), inner in zip(buffers, traffic(function, known).values(), strict=True):
+                        self.exact &= inner.exact
                         for elements, written in ((inner.loads, False), (inner.stores, True)):
                             if elements:
                                 self.moved[self._root(buffer)].add(times * elements, None, written=written)

@@ -30,6 +30,7 @@ def main(job: dict[str, Any]) -> int:
         return INVALID
     machine = machine_of(job)
     module.triple = machine.triple
+    module.data_layout = str(machine.target_data)  # without it passes take pointers for 64 bits, in arrays of them, too
     optimize(module, machine, job["level"])
     Path(job["output"]).write_bytes(machine.emit_object(module))
     return 0

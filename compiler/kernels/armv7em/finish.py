@@ -7,8 +7,8 @@ of the product, and so does the zero point, shifted by as much: three instructio
 away from zero, which is half up once negative numbers are one less.
 
 Both are exact for every sum that can occur: the range follows from weights, bias and the range of the input. Channels
-that training has switched off have tiny factors and huge biases, beyond these words; their results are one number or two
-neighbours, so a comparison with a threshold, spelled with the same instructions, serves them. Where neither does,
+that training has switched off have tiny factors and huge biases, beyond these words; their results are one number or
+two neighbours, so a comparison with a threshold, spelled with the same instructions, serves them. Where neither does,
 nothing is offered, and the layer keeps its operator's own loops.
 """
 
