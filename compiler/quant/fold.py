@@ -23,12 +23,12 @@ from compiler.ops.shaping import Identity, Reshape
 from compiler.ops.transpose import Copy, Transpose
 from compiler.passes.rule import Rule
 from compiler.quant.fixed_point import Rounding
+from compiler.quant.join import quantize_before_join
 from compiler.quant.leftovers import dense_of_constants, dequantize_constants, integer_weights, scales_of_sums
 from compiler.quant.move import (
     arg_best_of_integers,
     dequantize_later,
     own_dequantize,
-    quantize_before_concat,
     quantize_earlier,
     same_grid,
 )
@@ -44,7 +44,7 @@ def before_fusion() -> tuple[Rule, ...]:
         integer_sums,
         factor_into_sums,
         bias_into_sums,
-        quantize_before_concat,
+        quantize_before_join,
         quantize_earlier,
         requantize_sums,
         same_grid,

@@ -130,22 +130,6 @@ def quantize_earlier(g: Graph, node: Node) -> Swap | Skip:
     return Swap(nodes=(quantize, moved), removed=(mover,))
 
 
-@rule(Quantize, effect="rounded before they are joined")
-def quantize_before_concat(g: Graph, node: Node) -> Swap | Skip:
-    """Quantize(Concat(x, y, ...))  becomes  Concat(Quantize(x), Quantize(y), ...)."""
-    joined = g.producer(node.value(0))
-    if joined is None or not isinstance(joined.op, Concat):
-        return Skip("nothing is joined before it")
-    if grid(g, node) is None or g.only_reader(node.value(0)) is None:
-        return Skip("several scales, or a second reader")
-    parts, y = [], node.output
-    for i, x in enumerate(joined.present):
-        part = Value(f"{y.name}:part{i}", replace(TensorType.of(y.type.dtype, x.shape), quant=y.type.quant))
-        parts.append(replace(node, inputs=(x, *node.inputs[1:]), outputs=(part,), name=part.name, equals=("",)))
-    whole = replace(joined, inputs=tuple(p.output for p in parts), outputs=node.outputs, equals=node.equals)
-    return Swap(nodes=(*parts, whole), removed=(joined,))
-
-
 @rule(ArgBest, effect="compares integers")
 def arg_best_of_integers(g: Graph, node: Node) -> Swap | Skip:
     """The place of the largest of Dequantize(x)  is that of x."""

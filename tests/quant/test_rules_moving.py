@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from compiler.graph.graph import Graph, Value
+from compiler.ops.arithmetic import Max, Min
 from compiler.ops.base import Op
+from compiler.ops.comparison import Where
 from compiler.ops.conv import Conv
 from compiler.ops.index_map import Concat, Pad, Slice
 from compiler.ops.pool import MaxPool
@@ -79,6 +81,29 @@ def test_parts_of_other_scales_are_joined_by_tables() -> None:
     np.testing.assert_array_equal(results(made, inputs)[0], results(graph, inputs)[0])
 
 
+def test_constant_parts_are_rounded_at_compile_time() -> None:
+    b = QuantizedBuild()
+    parts = (b.dequantized(b.integers("int8", 2, 3), X), b.random(2, 5))
+    graph = b.graph(b.quantized(b.add(Concat(1), *parts), X))
+    made = optimize(graph).graph
+    assert operators(made) == ["Concat"]
+    inputs = whole_range(graph)
+    np.testing.assert_array_equal(results(made, inputs)[0], results(graph, inputs)[0])
+
+
+@pytest.mark.parametrize("op", [Max(), Min(), Where()], ids=["Max", "Min", "Where"])
+@pytest.mark.parametrize(("x", "y", "tables"), [(X, X, 0), (Y, X, 1), (Y, Grid(0.2, 1), 2)])
+def test_choices_are_made_among_integers(op: Op, x: Grid, y: Grid, tables: int) -> None:
+    b = QuantizedBuild()
+    first, second = b.dequantized(b.integers("int8", 3, 40), x), b.dequantized(b.integers("int8", 3, 40), y)
+    condition = [b.const(b.chance.random((3, 1)) < 0.5)] if isinstance(op, Where) else []
+    graph = b.graph(b.quantized(b.add(op, *condition, first, second), X))
+    made = optimize(graph).graph
+    assert sorted(operators(made)) == sorted([*["Lookup"] * tables, type(op).__name__])
+    inputs = whole_range(graph)
+    np.testing.assert_array_equal(results(made, inputs)[0], results(graph, inputs)[0])
+
+
 def test_the_place_of_the_largest_is_found_among_integers() -> None:
     b = QuantizedBuild()
     graph = b.graph(b.add(ArgBest(1), b.dequantized(b.integers("int8", 3, 10), X)))
@@ -99,7 +124,7 @@ def test_a_convolution_takes_padding_in(zero: int, own: tuple[int, ...]) -> None
     result = b.add(Conv((2, 2), own), again, b.dequantized(weights, w), b.random(3))
     graph = b.graph(b.quantized(result, y))
     made = optimize(graph).graph
-    assert operators(made) == ["Conv", "Copy"]  # channels last inside, first outside
+    assert set(operators(made)) == {"Conv", "Copy"}  # channels last inside, first outside
     inputs = whole_range(graph)
     got, want = results(made, inputs)[0].astype(int), results(graph, inputs)[0].astype(int)
     assert np.abs(got - want).max() <= 1
