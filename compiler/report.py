@@ -213,7 +213,9 @@ class QuantizedTensor(Part):
     dtype: str
     scale: float
     zero_point: int
-    method: str = Field(description="how its range was found: minmax, percentile, mse, entropy, headroom, fixed, concat")
+    method: str = Field(
+        description="how its range was found: minmax, percentile, mse, entropy, headroom, fixed, concat"
+    )
     low: float = Field(description="the smallest value seen, or 0")
     high: float = Field(description="the largest value seen, or 0")
     saturated: float = Field(description="share of the values seen that lie beyond the numbers it can take")

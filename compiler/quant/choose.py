@@ -19,6 +19,7 @@ from compiler.quant.points import Points
 from compiler.quant.ranges import METHODS
 
 SAMPLES = 8  # whose tensors are kept and pushed through the readers
+WORTH = 1.0  # dB that cutting values off must bring: unseen inputs lose more by it than seen ones
 WORK = 4e9  # multiplications of all trials together; fewer samples where a model is large
 
 
@@ -54,7 +55,9 @@ def choose(
             continue
         grids = {m: int8_grid(*METHODS[m](seen[v.name])) for m in methods}
         trials = _trials(graph, v, grids, tensors) if len(grids) > 1 else {}
-        best = max(grids, key=lambda m: trials[m]) if trials else next(iter(grids))  # the first of equals
+        best = max(grids, key=lambda m: trials[m]) if trials else next(iter(grids))
+        if trials and trials[best] < trials["minmax"] + WORTH:
+            best = "minmax"
         chosen[v.name] = Chosen(grids[best], best, trials)
     return _shared(graph, points, chosen)
 

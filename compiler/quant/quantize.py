@@ -39,8 +39,10 @@ from compiler.quant.ranges import METHODS, of_clamp
 from compiler.quant.regions import CLAMPS
 
 NOTHING = "E0435"
-MOST_OBSERVED = 256  # samples that ranges come from
+MOST_OBSERVED = 512  # samples that ranges come from
 MOST_MEASURED = 32  # samples that choices are measured on
+HEADROOM = 1.5
+MOST_FOR_HEADROOM = 0.3  # dB that it may cost
 Log = Callable[[str], None]
 
 
@@ -141,7 +143,30 @@ def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizi
             steps.append(Step("choose ranges", f"by measured error: {text}", measured.outputs.sqnr_db))
     else:
         steps.append(Step("choose ranges", f"{observer} for all tensors", measured.outputs.sqnr_db))
-    return Quantizing(graph, points, seen, chosen, choice, floats, measured, tuple(steps), stay)
+    found = Quantizing(graph, points, seen, chosen, choice, floats, measured, tuple(steps), stay)
+    return found if options.quantizer == "quick" else _headroom(found)
+
+
+def _headroom(found: Quantizing) -> Quantizing:
+    """Outputs get a wider range than was seen, where the wider steps are lost in the noise that is there anyway.
+
+    Calibration data never hold the largest logit; one that saturates draws level with others, and the answer is lost.
+    """
+    names = {v.name for v in (*found.floats.judged, *found.graph.outputs)}
+    wide, noise, added = {}, found.measured.outputs.noise, 0.0
+    for v in found.points.tensors:
+        old = found.choice.grids[v.name]
+        if v.name in names and old.dtype == "int8" and found.chosen[v.name].method != "fixed":
+            seen = found.seen[v.name]
+            wide[v.name] = int8_grid(HEADROOM * seen.low, HEADROOM * seen.high)
+            elements = v.type.elements * len(found.floats.samples)
+            added += elements * max(0.0, wide[v.name].scale ** 2 - old.scale**2) / 12  # rounding to steps of one size
+    if not wide or added > noise * (10 ** (MOST_FOR_HEADROOM / 10) - 1):
+        return found
+    step = Step("headroom", f"{', '.join(wide)}: {HEADROOM:g} times the range that was seen, for inputs that were not")
+    chosen = {**found.chosen, **{n: replace(found.chosen[n], grid=g, method="headroom") for n, g in wide.items()}}
+    choice = replace(found.choice, grids={**found.choice.grids, **wide})
+    return replace(found, choice=choice, chosen=chosen).then(step)
 
 
 def _clamped(graph: Graph, seen: dict[str, Seen]) -> dict[str, Seen]:
