@@ -58,7 +58,7 @@ function complete(report: Report): Report {
   return { ...LATER, ...report, layers: report.layers.map((layer) => ({ ...LATER_OF_LAYER, ...layer })) }
 }
 
-const LATER: Pick<Report, "sections" | "boards" | "notes"> = { sections: [], boards: [], notes: [] }
+const LATER: Pick<Report, "sections" | "boards" | "notes" | "quantization" | "accuracy"> = { sections: [], boards: [], notes: [], quantization: null, accuracy: null }
 const LATER_OF_LAYER: Pick<ReportLayer, "mix" | "latency_ms"> = { mix: null, latency_ms: null }
 
 export const fileQuery = (id: string, path: string) =>

@@ -37,3 +37,7 @@ export type MemoryTensor = MemoryInfo["tensors"][number]
 export type BoardFit = Report["boards"][number]
 export type MapSection = Report["sections"][number]
 export type MapSymbol = MapSection["symbols"][number]
+
+export type Quantization = NonNullable<Report["quantization"]>
+export type QuantizedTensor = Quantization["tensors"][number]
+export type Accuracy = NonNullable<Report["accuracy"]>

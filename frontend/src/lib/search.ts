@@ -22,7 +22,7 @@ export function historySearch(raw: Record<string, unknown>): HistorySearch {
   return found
 }
 
-export const REPORT_TABS = ["layers", "graph", "mix", "memory", "assembly", "source", "boards", "validation", "passes", "build", "log"] as const
+export const REPORT_TABS = ["layers", "quantization", "graph", "mix", "memory", "assembly", "source", "boards", "validation", "passes", "build", "log"] as const
 export type ReportTab = (typeof REPORT_TABS)[number]
 
 export interface JobSearch {
@@ -41,7 +41,7 @@ export function jobSearch(raw: Record<string, unknown>): JobSearch {
   return found
 }
 
-export const GROUP_VIEWS = ["costs", "boards"] as const
+export const GROUP_VIEWS = ["costs", "precision", "boards"] as const
 export type GroupView = (typeof GROUP_VIEWS)[number]
 
 export interface GroupSearch {

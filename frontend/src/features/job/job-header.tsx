@@ -28,7 +28,10 @@ export function JobHeader({ job, children }: { job: Compilation; children?: Reac
       <ul className={classes.facts}>
         <li>{job.target}</li>
         <li>{languageTitle(job.emit)}</li>
-        <li>{job.precision}</li>
+        <li>
+          {job.precision}
+          {job.calibration && `, calibrated with ${job.calibration}`}
+        </li>
         <li>
           <TimeAgo iso={job.created_at} />
         </li>

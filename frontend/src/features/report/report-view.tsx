@@ -10,6 +10,7 @@ import { LayerTable } from "./layer-table"
 import { MemoryMap } from "./memory-map"
 import { MixView } from "./mix-view"
 import { Passes } from "./passes"
+import { QuantizationView } from "./quantization-view"
 import classes from "./report.module.css"
 import { SectionMap } from "./section-map"
 import { Totals } from "./totals"
@@ -23,6 +24,7 @@ const SourceView = lazy(() => import("./source-view").then(({ SourceView }) => (
 
 const TAB_TITLES: Record<ReportTab, string> = {
   layers: "Layers",
+  quantization: "Quantisation",
   graph: "Graph",
   mix: "Instructions",
   memory: "Memory",
@@ -72,6 +74,9 @@ export function ReportView({ job, search, onSearch, log }: Props) {
             onKernel={(symbol) => onSearch({ tab: "source", symbol })}
             onAssembly={(symbol) => onSearch({ tab: "assembly", symbol })}
           />
+        </Tabs.Panel>
+        <Tabs.Panel value="quantization">
+          <QuantizationView report={report} />
         </Tabs.Panel>
         <Tabs.Panel value="graph">
           <GraphTab job={job} />
