@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 
 from compiler import emit, targets
 from compiler.emulator.measure import measure
+from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.run import run
+from compiler.graph.types import TensorType
 from compiler.kernels.base import Schedule, Situation, candidates
+from compiler.ops.dense import Dense
+from compiler.ops.elementwise import Map, Step
+from compiler.ops.requantize import Requantize
 from compiler.options import CompileOptions
 from compiler.program import Program
 from tests.kernels.integer_nodes import FEATURES, KINDS, nodes
 from tests.kernels.test_tuned import placed, tightest
+from tests.loop.test_traffic import seen
 from tests.ops.test_lowering import check_in_c, check_jitted
 from tests.support.engines import fetch, interpret, load, new_arena, run_jitted, side_by_side
 from tests.support.op_cases import Case, examples
@@ -57,6 +63,57 @@ def test_kernels_compute_the_operator(kind: str, tmp_path: Path) -> None:
     assert taken > 8, "most nodes have a tuned kernel"
     check_in_c(programs, before, after, tmp_path)
     check_jitted(programs, before, after)
+
+
+def switched_off(rounding: str, bias: int, shift: int) -> Case:
+    """A dense layer of 8 inputs whose only channel has a huge bias and a tiny factor."""
+    x = Value("x", TensorType.of("int8", (1, 8)))
+    arrays = {
+        "w": np.array([[127, -127, 127, 5, 0, 127, 127, -3]], np.int8),
+        "b": np.array([bias], np.int32),
+        "m": np.array([2**31 - 5], np.int32),
+        "s": np.array([shift], np.int32),
+    }
+    values = [Value(name, TensorType.of(str(a.dtype), a.shape)) for name, a in arrays.items()]
+    op = Dense(Map(3, (Step(Requantize("int8", 9, -128, 127, rounding), (0, 1, 2)),)))  # type: ignore[arg-type]
+    y = Value("y", TensorType.of("int8", (1, 1)))
+    node = Node(op, (x, *values), (y,), "node", ("node",), ("",))
+    return Case(Graph("case", (x,), (y,), (node,), arrays), {})
+
+
+@pytest.mark.parametrize("rounding", ["single", "double"])
+def test_a_channel_that_is_switched_off(rounding: str) -> None:
+    """Two results that are neighbours, or one: a comparison stands for a product that fits no word."""
+    reach = 127 * 128
+    kinds = set()
+    for bias in (2**30 + 2**27, 3 * 2**29 - reach // 2, 3 * 2**29, -(2**30), -(3 * 2**29) + 77, 2**31 - 2**17):
+        drawn = switched_off(rounding, bias, -30)
+        schedules = offered(drawn)
+        assert schedules, "it has a tuned kernel"
+        results = set()
+        for inputs in (
+            np.full(8, -128),
+            np.full(8, 127),
+            np.array([127, -128, 127, 127, 0, 127, 127, -128]),
+            -np.eye(8)[0],
+        ):
+            for sign in (1, -1):
+                x = np.clip(sign * inputs, -128, 127).astype(np.int8).reshape(1, 8)
+                case = Case(drawn.graph, {"x": x})
+                want = run(case.graph, case.inputs)["y"]
+                np.testing.assert_array_equal(at(case, schedules[0], {}), want)
+                results.add(int(want[0, 0]))
+        kinds.add(len(results))
+    assert kinds == {1, 2}
+
+
+def test_what_they_move_is_counted_through_calls() -> None:
+    @examples(4)
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        seen(data.draw(nodes(data.draw(st.sampled_from(KINDS)))), FEATURES, 1)
+
+    law()
 
 
 def some(kind: str, count: int) -> list[tuple[Case, Program]]:
