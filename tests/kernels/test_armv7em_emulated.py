@@ -19,6 +19,7 @@ from compiler.options import CompileOptions
 from compiler.program import Program
 from tests.kernels.test_armv7em_add import sums
 from tests.kernels.test_armv7em_depthwise import depthwise
+from tests.kernels.test_armv7em_lookup import case
 from tests.kernels.test_armv7em_pool import pools
 from tests.kernels.test_tuned import placed
 from tests.support.engines import side_by_side
@@ -29,6 +30,7 @@ COUNTS: dict[str, tuple[st.SearchStrategy[Case], int]] = {
     "depthwise": (depthwise(), 5),
     "sums": (sums(), 3),
     "pools": (pools(), 4),
+    "tables": (st.builds(case, st.sampled_from(["int8", "uint8"]), st.just("int8"), st.just(259)), 1),
 }  # the harness takes 16 inputs, of which sums have two
 
 
