@@ -92,7 +92,7 @@ class SoftmaxInteger(Op):
                 apart = k.let("d", Cast(x[at(i)], I32) - top.value)
                 with k.when(apart >= -self.reach):
                     total += divided_by_power(k, self._power(k, apart), Const(_SUM_BITS))
-            room = k.let("room", _leading_zeros(k, total.value))
+            room = k.let("room", leading_zeros(k, total.value))
             share = k.let("share", one_over_one_plus_code((total.value << room) & 0x7FFFFFFF))
             exponent = k.let("e", _SUM_BITS + 31 - self.bits - room)
             divisor = k.let("e", minimum(exponent, 31))
@@ -124,7 +124,7 @@ def difference_scale(scale: float) -> tuple[Factor, int]:
     return factor, floor(farthest)
 
 
-def _leading_zeros(k: Kernel, x: Expr) -> Expr:
+def leading_zeros(k: Kernel, x: Expr) -> Expr:
     """Of a positive int32."""
     rest: Expr = Cast(x, U32)
     count: Expr = const(0, I32)

@@ -11,7 +11,7 @@ from compiler.graph.graph import Graph
 from compiler.graph.verify import verify
 from compiler.ops.softmax import Softmax
 from compiler.quant.fixed_functions import exp_on_negative, one_over_one_plus
-from compiler.quant.rules.softmax import integer_softmax
+from compiler.quant.rules.softmax import integer_softmax, softmax_of_sixteen_bits
 from tests.support.op_cases import examples
 from tests.support.quantized import Grid, QuantizedBuild, operators, results, whole_range
 
@@ -53,6 +53,18 @@ def test_integers_are_within_one_step_of_reals(x: Grid, y: Grid, axis: int) -> N
     got, want = results(made, inputs)[0].astype(int), results(graph, inputs)[0].astype(int)
     assert np.abs(got - want).max() <= 1
     assert (got == want).mean() > 0.97
+
+
+@given(st.floats(1e-5, 1e-2), st.integers(0, 2))
+@examples(15)
+def test_16_bits_are_close_to_reals(scale: float, axis: int) -> None:
+    graph = one(Grid(scale, 0, "int16"), Grid(2.0**-15, 0, "int16"), axis)
+    made, _ = softmax_of_sixteen_bits.apply(graph)
+    made = made.without_dead_code()
+    assert operators(made) == ["SoftmaxSixteen"]
+    inputs = whole_range(graph)
+    got, want = results(made, inputs)[0].astype(int), results(graph, inputs)[0].astype(int)
+    assert np.abs(got - want).max() <= 12, "two tables of 513 entries, of 15 bits"
 
 
 def test_many_equal_numbers() -> None:

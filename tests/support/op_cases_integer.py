@@ -13,6 +13,7 @@ from compiler.ops.activations import Clip
 from compiler.ops.base import Op
 from compiler.ops.elementwise import Map, Step
 from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmetic, MulInteger
+from compiler.ops.interpolate import Interpolate
 from compiler.ops.lookup import ENTRIES, Lookup
 from compiler.ops.pool import AveragePool
 from compiler.ops.product_integer import ProductInteger
@@ -20,6 +21,7 @@ from compiler.ops.recurrent_integer import RecurrentInteger
 from compiler.ops.requantize import Requantize
 from compiler.ops.resample_integer import ResampleInteger
 from compiler.ops.softmax_integer import SoftmaxInteger, difference_scale
+from compiler.ops.softmax_sixteen import SoftmaxSixteen, exponentials, reciprocals
 from compiler.ops.standardize_integer import StandardizeInteger
 from compiler.ops.sum_integer import SumInteger, SumPool
 from tests.support.op_cases import Case, Draw, broadcast_shapes, shapes, windows
@@ -203,12 +205,29 @@ def standardize_integer(draw: Draw) -> Case:
     return draw(typed_case(op, [Given(draw(every_byte(x, kind)), constant=False), Given(gain), Given(offset)]))
 
 
+@st.composite
+def interpolate(draw: Draw) -> Case:
+    x, table = draw(every_byte(draw(shapes()), "int16")), draw(every_byte((513,), "int16"))
+    return draw(typed_case(Interpolate(), [Given(x, constant=False), Given(table)]))
+
+
+@st.composite
+def softmax_sixteen(draw: Draw) -> Case:
+    x = draw(shapes(1, 4, most=30))
+    factor, mode = Factor.of(scale(draw, 1e-3, 10.0)), draw(st.sampled_from(["single", "double"]))
+    op = SoftmaxSixteen(draw(st.integers(0, len(x) - 1)), factor, mode)
+    tables = [Given(exponentials(), constant=True), Given(reciprocals(), constant=True)]
+    return draw(typed_case(op, [Given(draw(every_byte(x, "int16")), constant=False), *tables]))
+
+
 STRATEGIES: dict[type[Op], Callable[[], st.SearchStrategy[Case]]] = {
+    Interpolate: interpolate,
     Lookup: lookup,
     ProductInteger: product_integer,
     RecurrentInteger: recurrent_integer,
     ResampleInteger: resample_integer,
     SoftmaxInteger: softmax_integer,
+    SoftmaxSixteen: softmax_sixteen,
     StandardizeInteger: standardize_integer,
     SumPool: lambda: integer_pool(SumPool),
     SumInteger: sum_integer,
