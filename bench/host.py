@@ -60,7 +60,8 @@ def measure(model: str, rounds: int) -> Row:
     path = MODELS / f"{model}_float.onnx"
     options = CompileOptions(target="host")
     features = frozenset(targets.target("host").features)
-    program = lower(optimize(load(path, options).graph, rounding=options.rounding).graph, features, options.optimize, options.name)
+    graph = optimize(load(path, options).graph, rounding=options.rounding).graph
+    program = lower(graph, features, options.optimize, options.name)
     started = time.perf_counter()
     ours = Jitted(program, options)
     compile_seconds = time.perf_counter() - started

@@ -81,7 +81,8 @@ class KernelPrinter:
         lines.append(f"{qualifier} {self.heading(f)}".lstrip())
         lines.append("{")
         used = set(re.findall(r"\w+", "\n".join(body)))
-        unused = [p.name for p in (*f.buffers, *f.scalars) if p.name not in used]  # a window all in the padding
+        names = (*(b.name for b in f.buffers), *(v.name for v in f.scalars))
+        unused = [name for name in names if name not in used]  # a window all in the padding
         lines += [f"    {self._cast('void', name, _ATOM)[0]};" for name in unused]
         lines += [*body, "}"]
         return lines

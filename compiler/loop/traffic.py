@@ -103,8 +103,8 @@ class _Count:
                     self.scope.visit(s)
                 case Call(function, buffers, scalars):
                     given = {v.name: self._value(e) for v, e in zip(function.scalars, scalars, strict=True)}
-                    known = {name: value for name, value in given.items() if value is not None}
-                    for (buffer, _), inner in zip(buffers, traffic(function, known).values(), strict=True):
+                    numbers = {name: value for name, value in given.items() if value is not None}
+                    for (buffer, _), inner in zip(buffers, traffic(function, numbers).values(), strict=True):
                         self.exact &= inner.exact
                         for elements, written in ((inner.loads, False), (inner.stores, True)):
                             if elements:

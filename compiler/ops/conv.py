@@ -31,9 +31,9 @@ class Conv(Op):
     """y[n,o,p] = b[o] + sum over c, q of (x[n, c, p*stride + q*dilation - pad] - zero) * w[o,c,q].
 
     Operands: x (N, C, spatial...), w (O, C/groups, kernel...), bias (O) or None, then the tail's further operands.
-    `pads` are the begins of all spatial axes, then the ends; what lies outside contributes nothing. `tail` is applied to
-    each result element as operand 0. Integers are summed in int32 (16-bit ones in int64), the bias's type; `zero` is
-    the zero point of x. Weights may be integers where x is float: their scale is then in the tail.
+    `pads` are the begins of all spatial axes, then the ends; what lies outside contributes nothing. `tail` is applied
+    to each result element as operand 0. Integers are summed in int32 (16-bit ones in int64), the bias's type; `zero`
+    is the zero point of x. Weights may be integers where x is float: their scale is then in the tail.
     """
 
     strides: tuple[int, ...] = (1, 1)
@@ -162,8 +162,9 @@ def _products(window: Array, w: Array) -> Array:
     """(N, G, C, ...) times (G, O, C): (N, G, O, ...)."""
     if window.dtype == np.float64 and window.shape[1] == 1:  # exact integers: any order of summation will do
         flat = window.reshape(*window.shape[:3], -1)
-        return np.matmul(w, flat).reshape(window.shape[0], 1, w.shape[1], *window.shape[3:])
-    return np.einsum("ngc...,goc->ngo...", window, w)
+        y: Array = np.matmul(w, flat).reshape(window.shape[0], 1, w.shape[1], *window.shape[3:])
+        return y
+    return np.asarray(np.einsum("ngc...,goc->ngo...", window, w))
 
 
 def store_tail(

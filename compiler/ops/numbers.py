@@ -32,7 +32,7 @@ def sum_type(dtype: str) -> str:
 
 
 def exact(x: Array) -> Array:
-    """Integers of up to 16 bits as float64, whose sums of products are exact, and fast with BLAS; floats as they are."""
+    """Integers of up to 16 bits as float64, whose sums of products are exact and fast with BLAS; else as it is."""
     return x.astype(np.float64) if compute_type(str(x.dtype)).numpy in ("int8", "uint8", "int16", "uint16") else wide(x)
 
 

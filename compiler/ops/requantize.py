@@ -38,7 +38,8 @@ class Requantize(Elementwise):
         return self.to
 
     def scalar(self, k: Kernel, *x: Expr) -> Expr:
-        value = requantized(k, *x, self.rounding)  # type: ignore[arg-type]
+        sums, multiplier, shift = x
+        value = requantized(k, sums, multiplier, shift, self.rounding)
         moved = k.let("q", Cast(value, I32) + self.zero)
         return Cast(minimum(maximum(moved, self.low), self.high), compute_type(self.to))
 

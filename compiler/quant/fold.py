@@ -87,9 +87,9 @@ def annotated(graph: Graph) -> Graph:
                 scale, zero = found.scale.reshape(-1), found.zero.reshape(-1)
                 meant.setdefault(found.stored.name, Quant(tuple(map(float, scale)), tuple(map(int, zero)), axis))
         elif isinstance(node.op, Quantize):
-            scale, zero = (graph.constant(node.value(i)) for i in (1, 2))
-            if scale is not None and zero is not None and scale.size == zero.size == 1:
-                meant[node.output.name] = Quant((float(scale.reshape(-1)[0]),), (int(zero.reshape(-1)[0]),))
+            step, origin = (graph.constant(node.value(i)) for i in (1, 2))
+            if step is not None and origin is not None and step.size == origin.size == 1:
+                meant[node.output.name] = Quant((float(step.reshape(-1)[0]),), (int(origin.reshape(-1)[0]),))
     _across_moves(graph, meant)
 
     def say(v: Value) -> Value:

@@ -44,7 +44,7 @@ def integer_weights(g: Graph, node: Node) -> Swap | Skip:
     scale, constants = constant(
         f"{y.name}:scale", w.scale.astype(np.float32).reshape(channel if w.scale.size > 1 else ())
     )
-    steps, operands = (Step(Mul(), (0, 1)),), [scale]
+    operands = [scale]
     if node.inputs[2] is not None:
         known = g.constant(node.inputs[2])
         if known is None and (b := real(g, node.inputs[2])) is not None and (whole := g.constant(b.stored)) is not None:
@@ -54,7 +54,8 @@ def integer_weights(g: Graph, node: Node) -> Swap | Skip:
         bias, more = constant(f"{y.name}:bias", known.reshape(channel))
         constants |= more
         operands.append(bias)
-        steps = (*(Step(s.op, (0, 1)) for s in steps), Step(Add(), (3, 2)))
+    scaled = Step(Mul(), (0, 1))
+    steps = (scaled,) if len(operands) == 1 else (scaled, Step(Add(), (3, 2)))
     tail = Map(1 + len(operands), steps)
     inputs = (node.inputs[0], w.stored, None, *operands)
     return Swap(nodes=(replace(node, op=replace(op, tail=tail), inputs=inputs),), constants=constants)

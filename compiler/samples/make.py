@@ -74,8 +74,8 @@ def _save(out: Path, kind: str, module: Any) -> None:
 
 def _save_images(out: Path, digits: Digits, seed: int) -> None:
     chosen = np.random.default_rng(seed).permutation(len(digits.train_x))[:CALIBRATION]
-    np.savez_compressed(out / CALIBRATION_FILE, **{INPUT: digits.train_x[chosen]})
-    np.savez_compressed(out / TEST_FILE, **{INPUT: digits.test_x})
+    np.savez_compressed(out / CALIBRATION_FILE, allow_pickle=False, **{INPUT: digits.train_x[chosen]})
+    np.savez_compressed(out / TEST_FILE, allow_pickle=False, **{INPUT: digits.test_x})
     np.save(out / LABELS_FILE, digits.test_y)
 
 
