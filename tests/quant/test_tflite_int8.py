@@ -6,6 +6,7 @@ The oracle (tests/support/tflite_oracle.py) shares nothing with the compiler. be
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compiler.cli import main
 from compiler.ops.quantize import Dequantize, Quantize
 from compiler.ops.transpose import Copy, Transpose
 from tests.support import tflite_oracle
@@ -25,7 +27,7 @@ MODES = ("single", "double")
 ON_ENGINES = [
     *((name, engine) for name in MODELS for engine in ("numpy", "host JIT")),
     ("ic", "C"),
-    pytest.param("kws", "Cortex-M4", marks=pytest.mark.needs_gcc_arm),
+    pytest.param("kws", "Cortex-M4", marks=(pytest.mark.needs_gcc_arm, pytest.mark.needs_qemu)),
 ]
 
 
@@ -106,3 +108,17 @@ def test_double_rounding_is_another_result(shared: Path) -> None:
     x = inputs(model, 4)
     single, double = (tflite_oracle.run(model, [x], mode)[model.outputs[0]] for mode in MODES)
     assert np.count_nonzero(single != double) > 100
+
+
+@pytest.mark.needs_gcc_arm
+@pytest.mark.needs_qemu
+def test_one_command_makes_an_exact_image(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = shared / "models" / "ic_int8.tflite", tmp_path / "out"
+    assert main(["compile", str(path), "--target", "cortex-m4", "--json", "-o", str(out)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["validation"]["passed"]
+    assert report["validation"]["reference"].startswith("ONNX Runtime ")
+    assert [t["dtype"] for t in (*report["model"]["inputs"], *report["model"]["outputs"])] == ["int8", "int8"]
+    assert report["model"]["inputs"][0]["quant"] == {"scale": [1.0], "zero_point": [-128], "axis": None}
+    assert {layer["dtype"] for layer in report["layers"]} == {"int8"}
+    assert (tmp_path / "out.zip").is_file()
