@@ -76,4 +76,4 @@ def table_of(values: Array) -> Array:
     error = np.rint((ends[:-1] + ends[1:]) / 2) - middle
     moved = ends.copy()
     moved[:-1] -= np.rint(error / 2)
-    return np.clip(np.rint(moved), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(moved), -32768, 32767), np.int16)

@@ -86,6 +86,13 @@ def test_the_modes_of_rounding_differ_at_ties_below_zero(rounding: Any, expected
     assert op.reference(x, y).tolist() == expected
 
 
+@pytest.mark.parametrize("op", [Add(), Mul()])
+def test_scales_that_are_too_far_apart_stay_real(op: Op) -> None:
+    """The integers would overflow where reals saturate."""
+    graph = two(op, Grid(1e4), Grid(1e4), Grid(1e-7))
+    assert integer_arithmetic.apply(graph)[1] == 0
+
+
 def read_twice(b: QuantizedBuild) -> Graph:
     x = b.dequantized(b.integers("int8", 4), Grid(0.1))
     y = b.add(Add(), x, x)

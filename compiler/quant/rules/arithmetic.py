@@ -9,7 +9,7 @@ from compiler.ops.arithmetic import Add, Mul, Sub
 from compiler.ops.integer_arithmetic import AddInteger, Factor, IntegerArithmetic, MulInteger
 from compiler.ops.quantize import Quantize
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
-from compiler.quant.rules.pattern import Stored, Target, stored, target
+from compiler.quant.rules.pattern import Stored, Target, fits, stored, target
 
 
 @rule(Quantize, effect="computed with integers")
@@ -22,9 +22,18 @@ def integer_arithmetic(g: Graph, node: Node) -> Swap | Skip:
     x, y = operands
     if x is None or y is None:
         return Skip("an operand has no integers with one scale")
+    if not _in_range(x, y, found):
+        return Skip("the scales are too far apart")
     op = _product(x, y, found) if isinstance(found.node.op, Mul) else _sum(x, y, found)
     made = replace(node, op=op, inputs=(x.value, y.value), sources=merged(node, *found.replaced))
     return Swap(nodes=(made,), removed=found.replaced)
+
+
+def _in_range(x: Stored, y: Stored, to: Target) -> bool:
+    first, second = (2.0 ** (8 * v.value.type.itemsize) for v in (x, y))
+    if isinstance(to.node.op, Mul):
+        return fits(x.scale * y.scale / to.scale, first * second)
+    return fits(2 * max(x.scale, y.scale) / to.scale, max(first, second))
 
 
 def _sum(x: Stored, y: Stored, to: Target) -> IntegerArithmetic:

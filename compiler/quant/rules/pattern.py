@@ -49,6 +49,11 @@ class Target:
         return (self.low, self.high) != (info.min, info.max)
 
 
+def fits(factor: float, largest: float) -> bool:
+    """Does a sum of at most this size, times the factor, stay within 32 bits in both modes of rounding?"""
+    return factor * largest < 2.0**30
+
+
 def stored(g: Graph, value: Value | None, dtypes: frozenset[str] = STORED) -> Stored | None:
     """The integers behind a real tensor, if there are some with one scale."""
     found = real(g, value)

@@ -15,7 +15,7 @@ from compiler.ops.requantize import Requantize
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 from compiler.quant.fixed_point import quantize_multiplier
 from compiler.quant.real import constant, dequantized
-from compiler.quant.rules.pattern import Stored, stored, target
+from compiler.quant.rules.pattern import Stored, fits, stored, target
 
 
 @rule(Quantize, effect="multiplied as integers")
@@ -28,9 +28,10 @@ def integer_product(g: Graph, node: Node) -> Swap | Skip:
     if isinstance(operands, Skip):
         return operands
     a, b = operands
+    largest = a.value.shape[-1] * 2.0 ** (8 * (a.value.type.itemsize + b.value.type.itemsize))
+    if not fits(_scale(a, b) / found.scale, largest):
+        return Skip("the scales are too far apart")
     multiplier, shift = quantize_multiplier(_scale(a, b) / found.scale)
-    if shift > 30:
-        return Skip("the scales are out of range")
     m, first = constant(f"{node.output.name}:multiplier", np.asarray(multiplier, np.int32))
     s, second = constant(f"{node.output.name}:shift", np.asarray(shift, np.int32))
     tail = Map(3, (Step(Requantize(found.to, found.zero, found.low, found.high), (0, 1, 2)),))

@@ -19,7 +19,7 @@ from compiler.ops.rnn import Gru
 from compiler.passes.rule import Rule, Skip, Swap, rule
 from compiler.quant.fixed_point import quantize_multipliers
 from compiler.quant.real import Grid, constant, dequantized, grid, real
-from compiler.quant.rules.pattern import stored
+from compiler.quant.rules.pattern import fits, stored
 
 _STATE = Grid("int8", 2.0**-7, 0)  # where nothing says how fine the state is: it lies between -1 and 1
 
@@ -52,7 +52,8 @@ def integer_recurrent(g: Graph, node: Node) -> Swap | Skip:
     add("r", r[0])
     for (weights, scales), scale, zero, each in parts:
         steps = np.rint(each / (scale * scales)) - zero * weights.astype(np.int64).sum(axis=2)
-        if not (np.abs(steps) < 2.0**31).all():
+        largest = np.abs(steps) + 2.0**15 * weights.shape[2]
+        if not (largest < 2.0**31).all() or not fits(float((scale * scales * largest).max()), 2.0**GATE_BITS):
             return Skip("a bias does not fit into 32 bits")
         add(f"bias{len(operands)}", steps.astype(np.int32))
     for (_, scales), scale, _, _ in parts:

@@ -14,7 +14,7 @@ from compiler.ops.resample_integer import BITS, ResampleInteger, whole_weights
 from compiler.ops.resize import Resample
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 from compiler.quant.real import constant
-from compiler.quant.rules.pattern import stored, target
+from compiler.quant.rules.pattern import fits, stored, target
 
 _MOST = 3.9  # of the absolute weights' sum: 255 * 2**20 * 3.9 < 2**30
 
@@ -43,6 +43,8 @@ def integer_resize(g: Graph, node: Node) -> Swap | Skip:
         made, more = constant(f"{node.output.name}:weights{i // 2}", whole_weights(array))
         tables.append(made)
         constants |= more
+    if not fits(x.scale / found.scale, 256 * reach):
+        return Skip("the scales are too far apart")
     if reach > _MOST:
         return Skip("the weights are too large for 32 bits")
     if (x.scale, x.zero, x.value.type.dtype) == (found.scale, found.zero, found.to) and reach < 1.01:

@@ -18,7 +18,7 @@ from compiler.ops.requantize import Requantize
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 from compiler.quant.fixed_point import quantize_multiplier
 from compiler.quant.real import constant, grid
-from compiler.quant.rules.pattern import STORED, stored
+from compiler.quant.rules.pattern import STORED, fits, stored
 
 FARTHEST = 4  # steps between a function and its table; what is further stays real
 
@@ -40,6 +40,8 @@ def rescale_sixteen_bits(g: Graph, node: Node) -> Swap | Skip:
     x = stored(g, value, frozenset({"int16"}))
     if x is None:
         return Skip("no 16-bit numbers with one scale come before it")
+    if not fits(x.scale / to.scale, 2.0**16):
+        return Skip("the scales are too far apart")
     if (x.scale, x.zero, "int16") == (to.scale, to.zero, to.to) and not between:
         return Skip("nothing changes")
     name = node.output.name

@@ -13,7 +13,7 @@ from compiler.ops.softmax_sixteen import LONGEST as LONGEST_SIXTEEN
 from compiler.ops.softmax_sixteen import REACH, SoftmaxSixteen, exponentials, reciprocals
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 from compiler.quant.real import constant
-from compiler.quant.rules.pattern import stored, target
+from compiler.quant.rules.pattern import fits, stored, target
 
 
 @rule(Quantize, effect="computed in fixed point")
@@ -31,6 +31,8 @@ def integer_softmax(g: Graph, node: Node) -> Swap | Skip:
     scale, reach = difference_scale(x.scale)
     if scale.shift < 0 or reach < 1:
         return Skip("the scale of the operand is out of range")
+    if not fits(1 / found.scale, 1):
+        return Skip("the scale of the result is out of range")
     plain = found.scale == 1 / 256 and found.to != "int16"
     factor = None if plain else Factor.of(2.0**-16 / found.scale)
     made = SoftmaxInteger(

@@ -18,7 +18,7 @@ from compiler.ops.sum_integer import SumInteger, SumPool
 from compiler.passes.rule import Rule, Skip, Swap, merged, rule
 from compiler.quant.fixed_point import quantize_multiplier
 from compiler.quant.real import constant
-from compiler.quant.rules.pattern import Stored, Target, stored, target
+from compiler.quant.rules.pattern import Stored, Target, fits, stored, target
 
 
 @rule(Quantize, effect="averaged with integers")
@@ -62,7 +62,9 @@ def integer_reduction(g: Graph, node: Node) -> Swap | Skip:
     if rank > 2 and op.axes == spatial:  # channels lie side by side there
         n = len(spatial)
         sums = SumPool(shape[2:], (1,) * n, (0,) * (2 * n), (1,) * n, zero=x.zero)
-    return _rescaled(node, sums, x, found, np.array(count if op.kind == "mean" else 1))
+    if op.kind == "sum":
+        return _rescaled(node, sums, x, found, np.array(1), count)
+    return _rescaled(node, sums, x, found, np.array(count))
 
 
 def _product(counts: list[Array], rank: int) -> Array:
@@ -73,8 +75,12 @@ def _product(counts: list[Array], rank: int) -> Array:
     return total if total.size and (total != total.flat[0]).any() else total.reshape(-1)[:1].reshape(())
 
 
-def _rescaled(node: Node, sums: SumPool | SumInteger, x: Stored, to: Target, counts: Array) -> Swap:
-    """The sums with a Requantize in their tail."""
+def _rescaled(
+    node: Node, sums: SumPool | SumInteger, x: Stored, to: Target, counts: Array, summands: int = 1
+) -> Swap | Skip:
+    """The sums, of so many times `counts` numbers, with a Requantize in their tail."""
+    if not fits(x.scale / to.scale, 2.0 ** (8 * x.value.type.itemsize) * summands):
+        return Skip("the scales are too far apart")
     pairs = [divided(x.scale / to.scale, int(n)) for n in counts.reshape(-1)]
     multiplier, shift = (np.array([p[i] for p in pairs], np.int32).reshape(counts.shape) for i in (0, 1))
     name = node.output.name
