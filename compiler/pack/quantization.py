@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from compiler.report import Report
+from dataclasses import dataclass
+from math import log1p
+
+from compiler.report import QuantizedTensor, Report
+
+
+@dataclass(frozen=True)
+class TensorRow:
+    """`bars` are heights from 0 to 10, logarithmic: otherwise the many zeros behind a ReLU hide all else."""
+
+    tensor: QuantizedTensor
+    bars: list[float]
+
+
+def worst_tensors(report: Report) -> list[TensorRow]:
+    """All quantised tensors, those that hurt the outputs most first."""
+    if report.quantization is None:
+        return []
+    by_name = {t.name: t for t in report.quantization.tensors}
+    ordered = [by_name[name] for name in report.quantization.worst if name in by_name]
+    return [TensorRow(t, _bars(t.histogram)) for t in ordered]
+
+
+def _bars(counts: list[int]) -> list[float]:
+    most = log1p(max(counts, default=0))
+    return [10 * log1p(n) / most if most else 0.0 for n in counts]
 
 
 def quantized(report: Report) -> list[str]:

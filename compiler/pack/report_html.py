@@ -8,6 +8,7 @@ from compiler.pack import summary
 from compiler.pack.map_svg import kinds, largest_symbols, map_svg
 from compiler.pack.memory_svg import memory_svg, overlapping, peak_step
 from compiler.pack.mix import layer_mixes, total_mix, used
+from compiler.pack.quantization import worst_tensors
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import Report
@@ -34,6 +35,8 @@ def report_html(report: Report) -> str:
         kinds=kinds(report),
         symbols=largest_symbols(report.sections),
         worst=worst_layers(report),
+        confusion=report.accuracy.confusion if report.accuracy else None,
+        quantized_tensors=worst_tensors(report),
         fitting=summary.fitting(report),
         options=summary.options(report),
         toolchain=list(summary.toolchain(report)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.pack import summary
 from compiler.pack.mix import total_mix
+from compiler.pack.quantization import quantized, worst_tensors
 from compiler.pack.render import render
 from compiler.pack.verdict import verdict, worst_layers
 from compiler.report import Report
@@ -33,6 +34,8 @@ def _render(report: Report, most: int) -> str:
         notes=report.notes[:most],
         total_mix=total_mix(report),
         worst=worst_layers(report),
+        quantized=quantized(report),
+        quantized_tensors=worst_tensors(report)[: min(most, 10)],
         boards=report.boards[:most],
         fitting=summary.fitting(report),
         toolchain=list(summary.toolchain(report)),

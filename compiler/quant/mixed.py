@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from compiler.quant.grid import int16_grid
+from compiler.quant.choose import Chosen
+from compiler.quant.grid import int8_grid, int16_grid
+from compiler.quant.host import Host
 from compiler.quant.insert import readers_of
 from compiler.quant.measure import FloatSide, measure
+from compiler.quant.observe import observe
 from compiler.quant.points import find
 from compiler.quant.quantize import Quantizing, Step
 
@@ -52,8 +55,23 @@ def with_promoted(found: Quantizing, tensors: list[str], to: str) -> Quantizing:
         readers = {r.output.name for n in tensors for r in readers_of(found.graph, by_name[n])}
         floats = {n for n, h in found.kept.items() if h == "float32"} | readers
         points, choice, chosen = find(found.graph, floats), found.choice, dict(found.chosen)
-    side = FloatSide(found.graph, points, found.floats.samples, found.floats.host, found.floats.rounding)
+    missing = [v for v in points.tensors if v.name not in choice.grids]  # they were inside of integer layers
+    seen = dict(found.seen)
+    if missing:
+        seen |= observe(Host(found.graph, missing), found.floats.samples)
+        grids = {v.name: int8_grid(seen[v.name].low, seen[v.name].high) for v in missing}
+        choice = replace(choice, grids={**choice.grids, **grids})
+        chosen |= {name: Chosen(grid, "minmax", {}) for name, grid in grids.items()}
+    host = None if missing else found.floats.host
+    side = FloatSide(found.graph, points, found.floats.samples, host, found.floats.rounding)
     measured = measure(side, points, choice)
     return replace(
-        found, points=points, choice=choice, chosen=chosen, floats=side, measured=measured, kept={**found.kept, **how}
+        found,
+        seen=seen,
+        points=points,
+        choice=choice,
+        chosen=chosen,
+        floats=side,
+        measured=measured,
+        kept={**found.kept, **how},
     )

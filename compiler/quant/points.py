@@ -27,6 +27,10 @@ def find(graph: Graph, floats: Collection[str] = ()) -> Points:
     The result of Conv, Dense, Add, ... that only a ReLU or Clip reads is none: the clamp's result is.
     """
     integer = {n.output.name for n in graph.nodes if integer_form(graph, n) and n.output.name not in floats}
+    for node in graph.nodes:  # a clamp behind a float layer is computed there, before anything is rounded
+        before = graph.producer(node.inputs[0]) if isinstance(node.op, CLAMPS) else None
+        if before is not None and before.output.name in floats:
+            integer.discard(node.output.name)
     for node in reversed(graph.nodes):
         if isinstance(node.op, CLAMPS) and _only_for_floats(graph, node.output, floats):
             integer.discard(node.output.name)

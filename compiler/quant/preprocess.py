@@ -52,7 +52,7 @@ class Preprocess:
         """Where the channels of a picture input of this shape are; -1 or -3."""
         if self.layout != "auto":
             return -1 if self.layout == "hwc" else -3
-        return -1 if shape[-1] in (1, 3, 4) and shape[-3] not in (1, 3, 4) else -3
+        return -1 if shape[-1] in (1, 3) and shape[-3] not in (1, 3) else -3
 
 
 def parse(text: str) -> Preprocess:

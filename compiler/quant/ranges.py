@@ -14,7 +14,7 @@ from compiler.quant.observe import Seen
 Range = tuple[float, float]
 LEVELS = 256
 PERCENTILE = 0.9999  # of the values that stay inside
-_SHARES = np.linspace(0.2, 1.0, 33)  # of the full range that the searches try
+_SHARES = np.geomspace(0.05, 1.0, 49)  # of the full range that the searches try
 
 
 def minmax(seen: Seen) -> Range:
