@@ -18,6 +18,7 @@ from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.picture import MOST_NODES, Picture, Pictures
 from compiler.quant.fold import is_quantized
+from compiler.quant.sketch import sketch
 from compiler.targets.base import Target
 from compiler.targets.choice import with_board
 
@@ -62,7 +63,8 @@ def _planned(
     if too_large(look.graph):
         return None, [], None, TOO_LARGE
     try:
-        graph = optimize(look.graph, options.io_layout == "native", rounding=options.rounding).graph
+        whole = sketch(look.graph, options)
+        graph = optimize(whole, options.io_layout == "native", rounding=options.rounding).graph
     except DeepMetalError as error:
         return None, [], None, error.title
     except CRASHES as error:

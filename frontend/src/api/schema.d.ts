@@ -1713,9 +1713,11 @@ export interface components {
              * @description in the order they are computed
              */
             tensors: components["schemas"]["QuantizedTensor"][];
+            /** Weights */
+            weights: components["schemas"]["QuantizedWeights"][];
             /**
              * Worst
-             * @description tensors by what they do to the outputs, worst first
+             * @description tensors (int8-weights: layers) by what they do to the outputs, worst first
              */
             worst: string[];
             /**
@@ -1775,7 +1777,7 @@ export interface components {
             zero_point: number;
             /**
              * Method
-             * @description how its range was found: minmax, percentile, mse, entropy, fixed, concat
+             * @description how its range was found: minmax, percentile, mse, entropy, headroom, fixed, concat
              */
             method: string;
             /**
@@ -1817,6 +1819,26 @@ export interface components {
              * @description values in equal parts of low to high
              */
             histogram: number[];
+        };
+        /**
+         * QuantizedWeights
+         * @description Weights that became int8 with a scale for each output channel.
+         */
+        QuantizedWeights: {
+            /** Layer */
+            layer: string;
+            /** Shape */
+            shape: number[];
+            /**
+             * Sqnr Db
+             * @description of the rounded weights
+             */
+            sqnr_db: number;
+            /**
+             * Result Db
+             * @description int8-weights: of the layer's result, all errors up to here
+             */
+            result_db: number | null;
         };
         /** RamInfo */
         RamInfo: {
@@ -2170,6 +2192,11 @@ export interface components {
             argmax_agreement: number | null;
             /** Bit Exact */
             bit_exact: boolean;
+            /**
+             * Integers Exact
+             * @description do all integer tensors equal the model's definition, bit for bit? null: there are none
+             */
+            integers_exact: boolean | null;
             /** Tolerance */
             tolerance: number;
             /** Passed */

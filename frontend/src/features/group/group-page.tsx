@@ -2,6 +2,7 @@ import { Button, Tabs } from "@mantine/core"
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
 import { GroupBoards } from "./group-boards"
+import { GroupPrecisions } from "./group-precisions"
 import { GroupTable } from "./group-table"
 import classes from "./group.module.css"
 import { cancelOrDelete, groupQuery } from "@/api/compilations"
@@ -49,6 +50,7 @@ function Group({ id, jobs }: { id: string; jobs: Compilation[] }) {
   usePageTitle(running.length > 0 ? `${done}/${jobs.length} ${first.model.name}` : first.model.name)
   useFavicon(running.length > 0 ? "busy" : failed.length > 0 ? "bad" : "ok")
   const targets = new Set(jobs.map((job) => job.target))
+  const precisions = new Set(jobs.map((job) => job.precision))
   const languages = new Set(jobs.map((job) => languageTitle(job.emit)))
   return (
     <>
@@ -56,7 +58,7 @@ function Group({ id, jobs }: { id: string; jobs: Compilation[] }) {
         <div>
           <h1 className={classes.name}>{first.model.name}</h1>
           <p className="muted">
-            {plural(jobs.length, "compilation")}: {plural(targets.size, "target")}, {[...languages].join(", ")} · <TimeAgo iso={first.created_at} /> ·{" "}
+            {plural(jobs.length, "compilation")}: {plural(targets.size, "target")}, {[...languages, ...(precisions.size > 1 ? precisions : [])].join(", ")} · <TimeAgo iso={first.created_at} /> ·{" "}
             <Link to="/jobs" search={{ group: id }}>
               in the history
             </Link>
@@ -73,10 +75,14 @@ function Group({ id, jobs }: { id: string; jobs: Compilation[] }) {
       <Tabs value={view} onChange={(next) => onView(GROUP_VIEWS.find((known) => known === next) ?? "costs")} keepMounted={false}>
         <Tabs.List className={classes.tabList}>
           <Tabs.Tab value="costs">Costs</Tabs.Tab>
+          {precisions.size > 1 && <Tabs.Tab value="precision">Precisions</Tabs.Tab>}
           <Tabs.Tab value="boards">Boards</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="costs">
           <GroupTable jobs={jobs} />
+        </Tabs.Panel>
+        <Tabs.Panel value="precision">
+          <GroupPrecisions jobs={jobs} />
         </Tabs.Panel>
         <Tabs.Panel value="boards">
           <GroupBoards jobs={jobs} />

@@ -62,13 +62,14 @@ export function GroupTable({ jobs }: { jobs: Compilation[] }) {
 }
 
 function columnsOf(jobs: readonly Compilation[]): Columns<Compilation> {
+  const several = new Set(jobs.map((job) => job.precision)).size > 1
   return column.columns([
     column.accessor("target", {
       header: "Target",
       sortFn: "alphanumeric",
       cell: ({ row: { original: job } }) => (
         <span className={classes.target}>
-          <Link to="/jobs/$id" params={{ id: job.id }} aria-label={`${job.target}, ${languageTitle(job.emit)}`}>
+          <Link to="/jobs/$id" params={{ id: job.id }} aria-label={[job.target, languageTitle(job.emit), several && job.precision].filter(Boolean).join(", ")}>
             {job.target}
           </Link>
           <span className={classes.narrowOnly}>{languageTitle(job.emit)}</span>
@@ -86,6 +87,9 @@ function columnsOf(jobs: readonly Compilation[]): Columns<Compilation> {
       ),
     }),
     column.accessor((job) => languageTitle(job.emit), { id: "emit", header: "Language", sortFn: "alphanumeric", meta: { wide: true } }),
+    ...(several
+      ? [column.accessor("precision", { header: "Precision", sortFn: "alphanumeric" })]
+      : []),
     column.accessor("state", {
       header: "State",
       sortFn: "alphanumeric",
