@@ -29,8 +29,13 @@ from compiler.ops.integer_arithmetic import AddInteger, Factor
 _BYTES = frozenset({"int8", "uint8"})
 _WIDEST = {"int8": (-128, 127), "uint8": (0, 255)}
 _ODD = np.uint32(0xFF00FF00).astype(np.int32).item()  # bytes 1 and 3
-_NEAR = 16  # units of the sum's last place
-_CHANGES = sorted(product(range(-3, 4), repeat=3), key=lambda change: (sum(map(abs, change)), change))
+_NEAR = 64  # units of the sum's last place
+# What is tried around the nearest constants: small changes of all three, larger ones of the last, as two roundings
+# of the operator move sums by more than one.
+_CHANGES = sorted(
+    {*product(range(-3, 4), repeat=3), *((0, 0, c) for c in range(1 - _NEAR, _NEAR))},
+    key=lambda change: (sum(map(abs, change)), change),
+)
 _FLIP = np.uint32(0x80808080).astype(np.int32).item()  # unsigned bytes less 128
 
 
