@@ -202,7 +202,8 @@ def reduction(c: Call) -> Value:
         raise ModelError("E0160", f"{c.op.kind} along an axis that is not there")
     if not axes:
         return c.made(c.add("Identity", x.source))
-    if rank == 4 and axes == [1, 2] and op in ("ReduceMean", "ReduceMax"):
+    # of integers, a mean is rounded otherwise than an average pool of the whole image
+    if rank == 4 and axes == [1, 2] and op in ("ReduceMean", "ReduceMax") and not c.is_quantized():
         y = c.add("GlobalAveragePool" if op == "ReduceMean" else "GlobalMaxPool", x.planar)
         return c.made_planar(y) if keep else c.made(c.add("Squeeze", y, c.const([2, 3])))
     kept = [first_axis(a, rank) for a in range(rank) if a not in axes]

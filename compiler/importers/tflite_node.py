@@ -122,6 +122,15 @@ class Call:
             )
         return array
 
+    def numbers(self, index: int) -> Array:
+        """A constant operand as the real numbers that it stands for; a bias of integers, too."""
+        array, tensor = self.need(index), self.tensor(index)
+        if tensor.dtype not in ("int32", "int64"):
+            return array
+        if tensor.quantization is None:
+            raise self.unsupported(f"{self.op.kind} has integers without a scale as operand {index}", code="E0175")
+        return tflite_quant.Dequantized.of(self.value(index), tflite_quant.checked(tensor)).need()
+
     def ints(self, index: int) -> list[int]:
         return [int(n) for n in self.need(index).reshape(-1)]
 

@@ -92,6 +92,11 @@ class Dequantized(Value):
         along = axis if self.scale.size > 1 else None
         return self.builder.add("DequantizeLinear", name, self.builder.constant(self.scale), *zero, axis=along)
 
+    def need(self) -> Array:
+        """The numbers of a constant."""
+        assert self.array is not None
+        return self.array
+
     def _given(self) -> Value:
         assert self.stored is not None
         return self.stored

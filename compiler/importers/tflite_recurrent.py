@@ -38,8 +38,8 @@ def lstm(c: Call) -> Value:
     bias, peepholes = _stacked(c, _B), None
     if c.has(_P["forget"]):
         coupled = not c.has(_P["input"])
-        gates = {g: c.need(_P[g]) for g in ("output", "forget")}
-        gates["input"] = -gates["forget"] if coupled else c.need(_P["input"])
+        gates = {g: c.numbers(_P[g]) for g in ("output", "forget")}
+        gates["input"] = -gates["forget"] if coupled else c.numbers(_P["input"])
         peepholes = np.concatenate([gates[g] for g in ("input", "output", "forget")])
     times = x.source if batch_axis == 1 else c.add("Transpose", x.source, perm=[1, 0, 2])
     clip = c.number("cell_clip")
@@ -59,7 +59,7 @@ def lstm(c: Call) -> Value:
 def _stacked(c: Call, table: dict[str, int]) -> Array:
     """The gates' weights one above the other. Without an input gate of its own it is what the forget gate leaves:
     sigmoid(-z) = 1 - sigmoid(z)."""
-    found = {gate: c.need(place) for gate, place in table.items() if c.has(place)}
+    found = {gate: c.numbers(place) for gate, place in table.items() if c.has(place)}
     if "input" not in found and "forget" in found:
         found["input"] = -found["forget"]
     if set(found) != set(_GATES):
@@ -116,7 +116,7 @@ def rnn(c: Call) -> Value:
     activation = {"TANH": "Tanh", "RELU": "Relu"}.get(ACTIVATIONS[c.option("activation")])
     if activation is None:
         raise c.unsupported("a recurrent layer with another activation than tanh or relu is not supported")
-    w, r, b = (np.asarray(c.need(i), np.float32) for i in (1, 2, 3))
+    w, r, b = (np.asarray(c.numbers(i), np.float32) for i in (1, 2, 3))
     _note_states(c, (4,))
     both = np.concatenate([b, np.zeros_like(b)])
     weights = [c.const(a[np.newaxis], np.float32) for a in (w, r, both)]
