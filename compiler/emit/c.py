@@ -13,6 +13,7 @@ from compiler.emit.c_helpers import definition
 from compiler.emit.c_kernel import KernelPrinter, comment
 from compiler.emit.literals import C_TYPES, number, rows
 from compiler.emit.predict import one_scale
+from compiler.loop.call_ranges import scalar_ranges
 from compiler.loop.nodes import Function
 from compiler.loop.storage import memory_type
 from compiler.options import CompileOptions
@@ -118,7 +119,7 @@ class Unit:
         return bytes(data)
 
     def text(self) -> str:
-        printer = KernelPrinter()
+        printer = KernelPrinter(scalars=scalar_ranges(self.program.kernels))
         kernels: list[str] = []
         for f in self.program.kernels:
             if f.name in self.program.own:

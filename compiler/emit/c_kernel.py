@@ -15,6 +15,7 @@ from compiler.emit.c_vectors import INFIX, Vectors, print_vector
 from compiler.emit.literals import c_type, number
 from compiler.errors import CompilerBug
 from compiler.loop.analysis import written_buffers
+from compiler.loop.call_ranges import Given
 from compiler.loop.intervals import Ranges, fits
 from compiler.loop.nodes import (
     Apply,
@@ -66,10 +67,14 @@ class KernelPrinter:
     assembly: dict[str, Instruction] = field(default_factory=dict)  # by the name of their meaning
     vectors: Vectors = field(default_factory=Vectors)
     parallel: bool = False  # some loop is shared by threads
+    scalars: Given = field(default_factory=dict)  # what scalar parameters can be (loop/call_ranges.py)
 
     def function(self, f: Function, qualifier: str) -> list[str]:
         """The definition of `f`; kernels and scalar functions alike."""
         self._ranges = Ranges()
+        for v in f.scalars:
+            if v.name in self.scalars.get(f.name, {}):
+                self._ranges.learn(v, self.scalars[f.name][v.name])
         self._written = written_buffers(f.body)
         lines = self._about(f.doc)
         body = list(_indent(self._body(f.body)))

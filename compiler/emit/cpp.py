@@ -18,6 +18,7 @@ from compiler.emit.cpp_kernel import CppKernelPrinter
 from compiler.emit.literals import C_TYPES, quoted, rows
 from compiler.emit.predict import quantised_input
 from compiler.errors import ModelError
+from compiler.loop.call_ranges import scalar_ranges
 from compiler.options import CompileOptions
 from compiler.program import Layer, Program, Slot
 from compiler.version import VERSION
@@ -110,7 +111,7 @@ class CppUnit(Unit):
         self.scalar = ""  # everything private lies in a namespace without a name
 
     def text(self) -> str:
-        printer = CppKernelPrinter()
+        printer = CppKernelPrinter(scalars=scalar_ranges(self.program.kernels))
         kernels: list[str] = []
         own: list[str] = []
         names: list[str] = []
