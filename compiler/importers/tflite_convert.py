@@ -53,6 +53,7 @@ def convert(model: TfliteModel, name: str) -> Converted:
             tensor, value = graph.tensors[index], scope.values.get(index)
             if value is None:
                 raise ModelError("E0160", f"output '{tensor.name[:80]}' of the model is never computed")
+            element_type(tensor.dtype)
             onnx_outputs.append(value_info(value.source, tensor.dtype, tensor.shape))
     quantized = any(is_quantized(t) for g in model.subgraphs for t in g.tensors)
     version = (OPSET, IR_VERSION) if quantized else ()

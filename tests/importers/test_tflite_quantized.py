@@ -182,3 +182,12 @@ def test_an_lstm_of_integers_is_that_of_the_numbers_they_stand_for(tmp_path: Pat
     (e,) = interpreted(twin.complete(), [(x.astype(np.float32) - 5) * np.float32(0.03)])
     assert np.abs(y * (1 / 128) - e).max() <= 0.51 / 128
     assert len(np.unique(y)) > 10
+
+
+def test_an_output_of_a_type_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    case = replace(CASES["dequantize"], results=("string",))
+    path.write_bytes(case.file([(2, 3, 4)]))
+    with pytest.raises(ModelError) as caught:
+        load(path, CompileOptions())
+    assert caught.value.code == "E0161"
