@@ -23,7 +23,7 @@ _ARITHMETIC = """
     acos acosh asin asinh atan atan2 atanh cos cosh sin sinc sinh tan arccos arcsin arctan arctan2
     special_erf special_erfc special_expm1 special_expit special_log_softmax special_softmax special_sinc
     special_exp2 special_log1p einsum bilinear tensordot inner linalg_vector_norm linalg_cross linalg_det det
-    fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
+    fake_quantize_per_channel_affine fake_quantize_per_tensor_affine _int_mm
 """
 _ACTIVATIONS = """
     celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid log_softmax mish prelu relu
@@ -83,14 +83,15 @@ _VALUES_DECIDE = frozenset("nonzero masked_select unique unique_consecutive _uni
 # Operators that do something else while a network is trained, which an argument of theirs says.
 TRAINED = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout batch_norm rrelu".split())
 
-# Of the library `quantized_decomposed`, which torch.export writes quantised programs with.
+# Of the libraries that torch.export writes quantised programs with; torchao's are spelled out in others.
 QUANTIZED = frozenset(
-    f"quantized_decomposed.{name}"
-    for name in (
-        "quantize_per_tensor", "dequantize_per_tensor", "quantize_per_channel", "dequantize_per_channel",
-        "dequantize_per_channel_group", "choose_qparams",
-    )
-)  # fmt: skip
+    """
+    quantized_decomposed.quantize_per_tensor quantized_decomposed.dequantize_per_tensor
+    quantized_decomposed.quantize_per_channel quantized_decomposed.dequantize_per_channel
+    quantized_decomposed.dequantize_per_channel_group quantized_decomposed.choose_qparams
+    torchao.dequantize_affine torchao.quantize_affine torchao.choose_qparams_affine
+    """.split()
+)
 
 
 def listed(name: str) -> bool:

@@ -30,7 +30,7 @@ from compiler.importers.torch_pickle import shown
 from compiler.importers.torchscript_names import given_shapes
 
 _ATEN = "torch.ops.aten."
-_QUANTIZED = "torch.ops.quantized_decomposed."
+_QUANTIZED = ("torch.ops.quantized_decomposed.", "torch.ops.torchao.")
 _IGNORED = frozenset(
     "_assert_scalar _assert_async _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size".split()
 )
@@ -368,7 +368,7 @@ def _look_at_node(file: ExportFile, node: Any, found: ExportLook) -> None:
     name, _ = _called(target)
     if target.startswith(_ATEN) and (name in _IGNORED or name.startswith("sym_")):
         return
-    if not target.startswith((_ATEN, _QUANTIZED)):
+    if not target.startswith((_ATEN, *_QUANTIZED)):
         found.operators[target] += 1
         found.unlisted[target] = "it is not one of PyTorch's own operators on tensors"
         return

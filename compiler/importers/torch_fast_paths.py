@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from compiler.importers.torch_ao import SPELLED, OtherBlocks
 from compiler.importers.torch_fx import Misfit, Scope, unlisted
 
 Call = Callable[[str, list[Any], dict[str, Any]], Any]
@@ -142,6 +143,7 @@ FAST_PATHS: dict[str, Callable[..., Any]] = {
     "_native_multi_head_attention": self_attention,
     "_native_batch_norm_legit_no_training": batch_norm,
     "native_batch_norm": native_batch_norm,
+    **SPELLED,
 }
 
 
@@ -152,5 +154,7 @@ def spelled_out(call: Call, name: str, arguments: Sequence[Any], keywords: Mappi
     except Masked:
         reason = "it is fused and has a mask; trace the model with gradients enabled"
         raise unlisted({name: reason}, where) from None
+    except OtherBlocks:
+        raise unlisted({name: "its scales lie neither along channels, groups of inputs nor rows"}, where) from None
     except (TypeError, AttributeError, ZeroDivisionError):
         raise Misfit(name, Scope(), "its arguments are not those it has") from None

@@ -225,7 +225,7 @@ class Builder:
         if not overload:
             try:
                 overload = self.torch._C._jit_resolve_packet(
-                    f"aten::{name}",
+                    f"{library or 'aten'}::{plain}",
                     *map(self._as_tensors, arguments),
                     **{k: self._as_tensors(v) for k, v in keywords.items()},
                 )

@@ -33,6 +33,7 @@ def quantized(torch: Any, op: Any) -> dict[Any, Any]:
         library.dequantize_per_channel.default: from_channel,
         library.dequantize_per_channel_group.default: _groups(op),
         library.choose_qparams.tensor: _range(op),
+        aten._int_mm.default: op.MatMulInteger,
     }
     return found | _fake(aten, per_tensor, from_tensor, per_channel, from_channel)
 
@@ -70,10 +71,13 @@ def _groups(op: Any) -> Any:
         w: Any, scales: Any, zero_points: Any, quant_min: int, quant_max: int, dtype: Any, group_size: int,
         output_dtype: Any,
     ) -> Any:  # fmt: skip
-        """Weights (O, I), a scale for each group of inputs."""
-        zero = None if zero_points is None else _zero(op, zero_points, dtype)
-        size = group_size if group_size > 0 else int(w.shape[-1])
-        return op.DequantizeLinear(w, _scale(op, scales), zero, axis=1, block_size=size)
+        """Weights (O, I), a scale for each group of inputs: each group as a row of its own."""
+        outputs, inputs = (int(n) for n in w.shape)
+        size = group_size if group_size > 0 else inputs
+        rows, flat = (op.Constant(value_ints=n) for n in ([outputs * inputs // size, size], [-1]))
+        zero = None if zero_points is None else op.Reshape(_zero(op, zero_points, dtype), flat)
+        real = op.DequantizeLinear(op.Reshape(w, rows), op.Reshape(_scale(op, scales), flat), zero, axis=0)
+        return op.Reshape(real, op.Constant(value_ints=[outputs, inputs]))
 
     return from_groups
 

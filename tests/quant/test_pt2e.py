@@ -16,6 +16,9 @@ from compiler.graph.run import run
 from compiler.importers.aten import QUANTIZED, listed
 from compiler.jit import Jitted
 from compiler.lower import lower
+from compiler.ops.block_dense import BlockDense
+from compiler.ops.dense import Dense
+from compiler.ops.integer_products import MatMulInteger
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.source import Source, load
@@ -78,6 +81,20 @@ def test_code_computes_what_the_graph_says(folder: Path) -> None:
         wanted = run(graph, inputs)
         for name, got in program.run(inputs).items():
             np.testing.assert_array_equal(got, wanted[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("int8_weights", "int8"), ("int8_by_row", "int8"), ("int4_groups", "int4")]
+)
+def test_layers_of_torchao_keep_their_weights_small(folder: Path, name: str, stored: str) -> None:
+    found = source(folder, name)
+    graph = optimize(found.graph).graph
+    layers = [n for n in graph.nodes if isinstance(n.op, (Dense, MatMulInteger, BlockDense))]
+    assert [n.value(1).type.dtype for n in layers] == [stored, stored]
+    assert found.original is not None
+    inputs = {graph.inputs[0].name: np.random.default_rng(9).standard_normal((2, 64)).astype(np.float32)}
+    (wanted,) = found.original.run(inputs)
+    np.testing.assert_allclose(run(graph, inputs)[graph.outputs[0].name], wanted, atol=1e-5)
 
 
 def test_only_listed_operators_of_the_library_are_called(folder: Path, tmp_path: Path) -> None:

@@ -53,23 +53,17 @@ def program(module: Any) -> Any:
     return torch.export.export(module, (samples(1)[0],))
 
 
-def _torchao(training: bool = False, dynamic: bool = False) -> Callable[[], Any]:
+def _torchao(dynamic: bool = False) -> Callable[[], Any]:
     """PT2E: a program is observed and rewritten; the quantiser is the one for XNNPACK."""
 
     def make() -> Any:
-        from torchao.quantization.pt2e import move_exported_model_to_eval
-        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
         from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
-        model = network()
-        settings = get_symmetric_quantization_config(is_per_channel=True, is_qat=training, is_dynamic=dynamic)
-        quantizer = XNNPACKQuantizer().set_global(settings)
-        traced = program(model.train() if training else model).module()
-        prepared = (prepare_qat_pt2e if training else prepare_pt2e)(traced, quantizer)
+        settings = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
+        prepared = prepare_pt2e(program(network()).module(), XNNPACKQuantizer().set_global(settings))
         for x in samples():
             prepared(x)
-        if training:
-            move_exported_model_to_eval(prepared)
         return program(convert_pt2e(prepared))
 
     return make
@@ -114,9 +108,31 @@ def _fake() -> Any:
     return program(Stepped().eval())
 
 
+def _weights(config: str, **settings: Any) -> Callable[[], Any]:
+    """torchao's `quantize_`: dense layers whose weights are tensors of a class of its own, until they are exported."""
+
+    def make() -> Any:
+        from torchao import quantization
+        from torchao.utils import unwrap_tensor_subclass
+
+        torch.manual_seed(7)
+        model = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10)).eval()
+        chosen = {name: make_setting(quantization) for name, make_setting in settings.items()}
+        quantization.quantize_(model, getattr(quantization, config)(**chosen))
+        return torch.export.export(unwrap_tensor_subclass(model), (torch.zeros(2, 64),))
+
+    return make
+
+
+LAYERS: Mapping[str, Callable[[], Any]] = {
+    "int8_weights": _weights("Int8WeightOnlyConfig"),
+    "int8_by_row": _weights("Int8DynamicActivationInt8WeightConfig"),
+    "int4_groups": _weights(
+        "IntxWeightOnlyConfig", weight_dtype=lambda _: torch.int4, granularity=lambda q: q.PerGroup(16)
+    ),
+}
 PROGRAMS: Mapping[str, Callable[[], Any]] = {
     "per_channel": _torchao(),
-    "trained": _torchao(training=True),
     "dynamic": _torchao(dynamic=True),
     "fx_x86": _traced("x86"),
     "fake_quantised": _fake,
@@ -131,7 +147,7 @@ def saved(name: str, folder: Path) -> Path:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.export.save(PROGRAMS[name](), path)
+            torch.export.save({**PROGRAMS, **LAYERS}[name](), path)
     finally:
         logging.disable(before)
     return path

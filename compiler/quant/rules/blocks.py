@@ -31,10 +31,16 @@ def block_products(g: Graph, node: Node) -> Swap | Skip:
         return Skip("the weights are no matrix in blocks")
     stored, scale, zero = (g.constant(v) for v in opened.inputs)
     x = node.value(0)
-    if stored is None or scale is None or zero is None or x.type.dtype != "float32" or stored.ndim != 3:
+    if stored is None or scale is None or zero is None or x.type.dtype != "float32":
         return Skip("the weights or their scales are computed at run time")
     if str(stored.dtype) not in INTEGER_WEIGHTS:
         return Skip("the weights are no small integers")
+    if stored.ndim == 2 and turned and value.shape[1] % stored.shape[1] == 0:  # each block is a row
+        blocks = (value.shape[0], -1)
+        scale, zero = (np.broadcast_to(a, (stored.shape[0], 1)).reshape(*blocks, 1) for a in (scale, zero))
+        stored = stored.reshape(*blocks, stored.shape[1])
+    if stored.ndim != 3:
+        return Skip("the weights are in no blocks")
     # (O, blocks, block) with scales (O, blocks, 1); a matrix (I, O) in blocks lies (blocks, block, O)
     axis = 2 if scale.shape == (*stored.shape[:2], 1) else 1 if scale.shape[1:2] == (1,) else 0
     if (axis == 2) != turned or axis == 0 or scale.shape != _collapsed(stored.shape, axis):
@@ -50,12 +56,18 @@ def block_products(g: Graph, node: Node) -> Swap | Skip:
     return Swap(nodes=(made,), constants=constants)
 
 
+def _narrow(w: Array) -> Array:
+    """In 4 bits where they suffice: PyTorch keeps such weights in bytes."""
+    fits = w.dtype == np.int8 and w.size > 0 and w.min() >= -8 and w.max() <= 7
+    return w.astype("int4") if fits else w
+
+
 def _collapsed(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return tuple(1 if a == axis else n for a, n in enumerate(shape))
 
 
 def _constants(name: str, w: Array, scale: Array, zero: Array) -> tuple[list[Value | None], dict[str, Array]]:
-    stored, constants = constant(f"{name}:w", np.ascontiguousarray(w))
+    stored, constants = constant(f"{name}:w", np.ascontiguousarray(_narrow(w)))
     scales, more = constant(f"{name}:scale", np.ascontiguousarray(scale, np.float32))
     constants |= more
     if not zero.astype(np.int64).any():
