@@ -19,7 +19,7 @@ from compiler.quant.points import Points
 from compiler.quant.ranges import METHODS
 
 SAMPLES = 8  # whose tensors are kept and pushed through the readers
-WORTH = 1.0  # dB that cutting values off must bring: unseen inputs lose more by it than seen ones
+WORTH = 3.0  # dB that cutting values off must bring: unseen inputs lose more by it than seen ones
 WORK = 4e9  # multiplications of all trials together; fewer samples where a model is large
 
 

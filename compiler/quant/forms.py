@@ -21,6 +21,7 @@ from compiler.quant.regions import unary
 
 MOVES = (Reshape, Identity, Transpose, Copy, Slice, MaxPool, Gather)
 _BINARY = (Add, Sub, Mul)
+INTEGER_CONSTANTS = (*_BINARY, Concat)  # whose constant operands have to be integers, too
 _OTHERS = (Concat, AveragePool, Softmax, Resample)
 
 
@@ -55,7 +56,7 @@ def integer_form(graph: Graph, node: Node) -> bool:
     if isinstance(op, (Elementwise, Map)) and not isinstance(op, (Quantize, Dequantize)):
         if unary(graph, node) is not None:
             return True
-        return isinstance(op, _BINARY) and len(operands(graph, node)) == 2
+        return isinstance(op, _BINARY) and len(operands(graph, node)) >= 1
     if isinstance(op, MatMul):
         return len(operands(graph, node)) == 2
     if isinstance(op, Reduce):

@@ -10,7 +10,7 @@ import numpy as np
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Array, TensorType
 from compiler.ops.quantize import Dequantize, Quantize
-from compiler.quant.forms import operands, weighted
+from compiler.quant.forms import INTEGER_CONSTANTS, operands, weighted
 from compiler.quant.grid import Grid, along_first, int8_grid, weight_numbers, weight_scales
 from compiler.quant.points import Points, stored_as
 from compiler.quant.regions import CLAMPS, unary
@@ -99,8 +99,8 @@ class _Inserter:
         if v is None or v.type.dtype != "float32":
             return v
         if v.name in self.graph.constants:
-            binary = integer and unary(self.graph, node) is None and not weighted(self.graph, node)
-            return self._constant(v, node) if binary else v
+            whole = integer and isinstance(node.op, INTEGER_CONSTANTS) and unary(self.graph, node) is None
+            return self._constant(v, node) if whole else v
         return self._real(v, node)
 
     def _real(self, v: Value, node: Node) -> Value:

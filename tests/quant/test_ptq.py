@@ -142,6 +142,29 @@ def test_a_chain_of_functions_is_one_table() -> None:
     assert [type(n.op).__name__ for n in folded.nodes] == ["Lookup"]
 
 
+def test_a_layer_of_a_transformer_is_integers_throughout() -> None:
+    """Projection, product of activations, softmax, layer norm, addition of a constant vector."""
+    rng = np.random.default_rng(3)
+    constants = {"w": rng.normal(size=(6, 8)).astype(np.float32), "k": rng.normal(size=(6, 8)).astype(np.float32)}
+    constants |= {"g": rng.uniform(0.5, 1.5, 8).astype(np.float32), "v": rng.normal(size=8).astype(np.float32)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["q"]),
+        helper.make_node("MatMul", ["x", "k"], ["m"]),
+        helper.make_node("Transpose", ["m"], ["t"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["q", "t"], ["s"]),
+        helper.make_node("Softmax", ["s"], ["p"], axis=-1),
+        helper.make_node("MatMul", ["p", "m"], ["a"]),
+        helper.make_node("LayerNormalization", ["a", "g"], ["n"], axis=-1),
+        helper.make_node("Add", ["n", "v"], ["y"]),
+    ]
+    layer = model(nodes, {"x": [1, 2, 6, 6]}, {"y": [1, 2, 6, 8]}, constants)
+    found = quantize(graph(layer), QUICK, samples(), lambda _: None)
+    folded = optimize(found.inserted("int8")).graph
+    floats = [n for n in folded.nodes for v in n.outputs if v.type.dtype == "float32"]
+    assert floats == []
+    assert found.measured.outputs.sqnr_db > 20
+
+
 def test_equalisation_computes_the_same() -> None:
     rng = np.random.default_rng(0)
     shapes = {"w1": (8, 2, 3, 3), "b1": (8,), "w2": (8, 1, 3, 3), "w3": (4, 8, 1, 1)}
