@@ -191,3 +191,21 @@ def test_an_output_of_a_type_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load(path, CompileOptions())
     assert caught.value.code == "E0161"
+
+
+@pytest.mark.parametrize("name", ["conv_0_1", "fully_connected_int4", "fully_connected_16x8", "pad_v2"])
+def test_damaged_files_are_errors(name: str, tmp_path: Path) -> None:
+    """A few bytes altered: read, or refused with a code."""
+    whole, chance = CASES[name].complete(), np.random.default_rng(5)
+    path, codes = tmp_path / "model.tflite", set()
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in chance.integers(0, len(data), 3):
+            data[place] = chance.choice([0, 1, 127, 128, 255])
+        path.write_bytes(data)
+        try:
+            load(path, CompileOptions())
+        except ModelError as error:
+            codes.add(error.code)
+    assert codes
+    assert all(code.startswith(("E01", "E03")) for code in codes), codes
