@@ -28,6 +28,7 @@ from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Elementwise, Map
 from compiler.ops.requantize import Requantize
+from compiler.ops.transpose import Transpose
 from compiler.program import Argument, Layer, Program, Slot
 
 _MAX_NAME = 40
@@ -126,7 +127,7 @@ class _Lowering:
             layers,
             kernels,
             self.constants,
-            tuple(self.slot(v) for v in self.graph.inputs),
+            tuple(replace(self.slot(v), channels_last=_channels_behind(self.graph, v)) for v in self.graph.inputs),
             tuple(self.slot(v) for v in self.graph.outputs),
             self.plan,
             self.plan.arena_bytes,
@@ -247,6 +248,13 @@ class _Lowering:
         users = self.users[f.name]
         shown = ", ".join(users[:6]) + (f" and {len(users) - 6} more" if len(users) > 6 else "")
         return replace(f, doc=(*f.doc, f"layer{'s' if len(users) > 1 else ''}: {shown}"))
+
+
+def _channels_behind(graph: Graph, v: Value) -> bool:
+    """Is the first thing that happens to an input that its last axis becomes the channels?"""
+    rank = v.type.rank
+    axes = (0, rank - 1, *range(1, rank - 1))
+    return rank > 2 and any(isinstance(n.op, Transpose) and n.op.axes == axes for n in graph.readers(v))
 
 
 def _view(dtype: str, shape: tuple[int, ...], strides: tuple[int, ...], buffer: Buffer | None) -> View:

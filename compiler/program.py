@@ -31,6 +31,7 @@ class Slot:
     offset: int  # bytes
     size: int  # bytes
     quant: Quant | None = None  # what integers mean
+    channels_last: bool = False  # of an input: does the source model have its channels behind the other axes?
 
     def real(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """The numbers that the tensor's elements mean."""

@@ -137,8 +137,8 @@ def predictable(program: Program) -> tuple[int, int, int] | None:
     match shape:
         case (n,):
             return 1, n, 1
-        case (c, n):
-            return 1, n, c
-        case (c, h, w):
-            return h, w, c
+        case (a, b):
+            return (1, a, b) if x.channels_last else (1, b, a)
+        case (a, b, c):
+            return (a, b, c) if x.channels_last else (b, c, a)
     return None

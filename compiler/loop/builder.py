@@ -203,7 +203,9 @@ class Kernel:
             assert isinstance(high, Const)
             values = range(int(low.value), int(high.value), step)
             low, high, step = Const(values[-1] if values else 0), Const(values[0] - 1 if values else 0), -step
-        self.emit(For(var, low, high, tuple(body), step=step))
+        never = isinstance(low, Const) and isinstance(high, Const) and (high.value - low.value) * step <= 0
+        if not never:
+            self.emit(For(var, low, high, tuple(body), step=step))
         self._names.discard(var.name)  # siblings may use the name again
 
     @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from compiler import emit, targets
+from compiler.emit.c_api import predictable
 from compiler.emulator.build import build
 from compiler.graph.graph import Graph, Node, Value
 from compiler.graph.types import Quant, TensorType
@@ -18,8 +19,12 @@ from compiler.lower import lower
 from compiler.ops.dense import Dense
 from compiler.ops.elementwise import Map, Step
 from compiler.ops.requantize import Requantize
+from compiler.ops.shaping import Reshape
+from compiler.ops.transpose import Transpose
 from compiler.options import CompileOptions
+from compiler.passes.order import optimize
 from compiler.program import Program
+from tests.support.graphs import Build
 
 MAIN = """
 #include <stdio.h>
@@ -82,3 +87,13 @@ def test_floats_are_quantised(language: str, dtype: str, tmp_path: Path) -> None
     *found, last = ran.stdout.decode().splitlines()
     assert [int(n) for n in found] == answers(program, x)
     assert last == f"-1 {SCALE:g} {ZERO}"
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_height_width_and_channels_are_those_of_the_source(last: bool) -> None:
+    b = Build()
+    x = b.input(*((1, 5, 4, 3) if last else (1, 3, 5, 4)))
+    image = b.add(Transpose((0, 3, 1, 2)), x) if last else x
+    y = b.add(Reshape((1, 2 * 5 * 4)), b.conv(image, 2, 1))
+    program = lower(optimize(b.graph(y)).graph)
+    assert predictable(program) == (5, 4, 3)
