@@ -15,7 +15,6 @@ OPTIONS: dict[str, str] = {}
 VALUES: dict[tuple[str, str], str] = {}
 VERBS: dict[str, str] = {
     "compare": "comparing two reports layer by layer",
-    "quantize": "quantisation",
     "tune": "measuring schedules",
     "replay": "running a dump again",
     "backup": "copying the service's data",

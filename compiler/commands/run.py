@@ -31,6 +31,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--target", metavar="NAME", help=fields["target"].description)
     shape = parser.add_argument("--shape", metavar="[NAME=]1,3,32,32", action="append", type=typed(parse_shape))
     shape.help = fields["shape"].description
+    parser.add_argument("--rounding", choices=("single", "double"), help=fields["rounding"].description)
     parser.add_argument("--optimize", choices=get_args(Objective), help=fields["optimize"].description)
     parser.add_argument("--io-layout", choices=("source", "native"), help=fields["io_layout"].description)
     parser.add_argument("--softmax", action="store_true", help=fields["softmax"].description)
@@ -38,7 +39,11 @@ def register(subparsers: Any) -> None:
 
 def command(args: argparse.Namespace) -> int:
     given: dict[str, Any] = {"shape": shapes_from(args.shape or []), "softmax": args.softmax}
-    given |= {name: value for name in ("target", "optimize", "io_layout") if (value := getattr(args, name)) is not None}
+    given |= {
+        name: value
+        for name in ("target", "rounding", "optimize", "io_layout")
+        if (value := getattr(args, name)) is not None
+    }
     options = checked(given)
     must_exist(args.model, "model")
     must_exist(args.input, "input")
