@@ -67,14 +67,16 @@ def _computes_floats(node: Node) -> bool:
 
 @network
 @every
-def test_fusion_changes_no_bit_and_the_end_is_near(name: str, form: Form) -> None:
-    """Differences of one step add up on the way: at the end two in a hundred of the range are allowed."""
+def test_fusion_changes_nothing_and_the_end_is_near(name: str, form: Form) -> None:
+    """Differences of one step add up on the way: at the end two in a hundred of the range are allowed. Curves of 16-bit
+    numbers become tables with straight lines between their entries, after fusion: a step or two off."""
     model, source = quantized(name, form), imported(name, form)
     graph, before = optimize(source).graph, unfused(source)
     for inputs in samples(model, seed=9, count=2):
         got, same = run(graph, inputs), run(before, inputs)
         for value, original, wanted in zip(graph.outputs, before.outputs, outputs(model, inputs, False), strict=True):
-            np.testing.assert_allclose(got[value.name], same[original.name], rtol=1e-5, atol=1e-6)
+            apart = np.abs(got[value.name] - same[original.name]).max()
+            assert apart <= (1e-3 if form.activation.name.endswith("16") else 1e-5) * np.ptp(wanted)
             assert np.abs(got[value.name] - wanted).max() <= 0.02 * np.ptp(wanted)
 
 
