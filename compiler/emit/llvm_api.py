@@ -7,6 +7,7 @@ from math import prod
 
 from compiler.emit import llvm_predict
 from compiler.emit.c_api import predictable
+from compiler.emit.predict import quantised_input
 from compiler.options import CompileOptions
 from compiler.program import Program, Slot
 
@@ -126,14 +127,16 @@ class Api:
         y, x = self.program.outputs[0], self.program.inputs[0]
         to_input, input_place = self.at("x", x.offset)
         prepare, place = self.at("y", y.offset)
+        fills = quantised_input(self.program) is not None
         body = [
             *llvm_predict.size_check(size),
             "br i1 %wrong, label %refuse, label %run",
             "run:",
-            *self._arena(),
+            *(self._arena() if fills else []),
             *llvm_predict.run(self.program, self.name, to_input, input_place),
             "br i1 %failed, label %refuse, label %search",
             "search:",
+            *([] if fills else self._arena()),
             *prepare,
             *llvm_predict.search(self.program, place),
             "ret i32 %best.next",
