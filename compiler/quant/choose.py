@@ -16,7 +16,7 @@ from compiler.quant.host import Host
 from compiler.quant.insert import readers_of
 from compiler.quant.observe import Seen
 from compiler.quant.points import Points
-from compiler.quant.ranges import METHODS
+from compiler.quant.ranges import METHODS, squared_error
 
 SAMPLES = 8  # whose tensors are kept and pushed through the readers
 WORTH = 3.0  # dB that cutting values off must bring: unseen inputs lose more by it than seen ones
@@ -56,10 +56,18 @@ def choose(
         grids = {m: int8_grid(*METHODS[m](seen[v.name])) for m in methods}
         trials = _trials(graph, v, grids, tensors) if len(grids) > 1 else {}
         best = max(grids, key=lambda m: trials[m]) if trials else next(iter(grids))
-        if trials and trials[best] < trials["minmax"] + WORTH:
+        if trials and not _worth(trials[best] - trials["minmax"], seen[v.name], grids[best], grids["minmax"]):
             best = "minmax"
         chosen[v.name] = Chosen(grids[best], best, trials)
     return _shared(graph, points, chosen)
+
+
+def _worth(gain_db: float, seen: Seen, cut: Grid, whole: Grid) -> bool:
+    """Cutting off must help the readers and, over all calibration data, the tensor: the few samples of the trials
+    seldom hold its largest values, and those are what a cut ruins."""
+    return gain_db >= WORTH and squared_error(seen, *cut.bounds) * 10 ** (WORTH / 10) <= squared_error(
+        seen, *whole.bounds
+    )
 
 
 def _trials(

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from compiler.errors import ModelError
 from compiler.graph.graph import Graph
+from compiler.ops.index_map import Concat
 from compiler.options import CompileOptions
 from compiler.quant.adaptive_rounding import round_together
 from compiler.quant.bias_correction import correct_biases
@@ -126,7 +127,8 @@ def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizi
             chosen[name] = replace(chosen[name], grid=grids[name], method="minmax")
     choice = Choice(grids)
     floats = FloatSide(graph, points, samples.some(MOST_MEASURED), host, options.rounding)
-    measured = measure(floats, points, choice)
+    every = options.quantizer != "quick"
+    measured = measure(floats, points, choice, every)
     steps = [Step("observe", f"{len(points.tensors)} tensors on {len(some)} samples")]
     if observer == "auto":
         everywhere = {name: int8_grid(*METHODS["minmax"](seen[name])) for name in grids if name not in stay}
@@ -136,7 +138,7 @@ def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizi
         if plain > measured.outputs.sqnr_db:  # tensor by tensor each was better, together they are not
             chosen = {n: replace(c, grid=everywhere.get(n, c.grid), method="minmax") for n, c in chosen.items()}
             choice = Choice({**grids, **everywhere})
-            measured = measure(floats, points, choice)
+            measured = measure(floats, points, choice, every)
             steps.append(Step("choose ranges", "min-max everywhere was best", plain))
         else:
             text = ", ".join(f"{m} {n}" for m, n in counts.items() if n)
@@ -148,24 +150,27 @@ def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizi
 
 
 def _headroom(found: Quantizing) -> Quantizing:
-    """Outputs get a wider range than was seen, where the wider steps are lost in the noise that is there anyway.
+    """Tensors get a wider range than was seen, where the wider steps are lost in the noise that is there anyway.
 
-    Calibration data never hold the largest logit; one that saturates draws level with others, and the answer is lost.
+    Calibration data never hold the largest values. A logit that saturates draws level with others, and the answer is
+    lost; the tensors before the outputs carry so much noise that room costs nothing there either.
     """
-    names = {v.name for v in (*found.floats.judged, *found.graph.outputs)}
-    wide, noise, added = {}, found.measured.outputs.noise, 0.0
+    room, count = {}, len(found.floats.samples)
     for v in found.points.tensors:
-        old = found.choice.grids[v.name]
-        if v.name in names and old.dtype == "int8" and found.chosen[v.name].method != "fixed":
-            seen = found.seen[v.name]
-            wide[v.name] = int8_grid(HEADROOM * seen.low, HEADROOM * seen.high)
-            elements = v.type.elements * len(found.floats.samples)
-            added += elements * max(0.0, wide[v.name].scale ** 2 - old.scale**2) / 12  # rounding to steps of one size
-    if not wide or added > noise * (10 ** (MOST_FOR_HEADROOM / 10) - 1):
+        old, seen, noise = found.choice.grids[v.name], found.seen[v.name], found.measured.tensors.get(v.name)
+        node = found.graph.producer(v)
+        free = node is not None and not isinstance(node.op, (*CLAMPS[1:], Concat))
+        if noise is None or not free or old.dtype != "int8" or found.chosen[v.name].method != "minmax":
+            continue
+        wide = int8_grid(HEADROOM * seen.low, HEADROOM * seen.high)
+        added = v.type.elements * count * (wide.scale**2 - old.scale**2) / 12  # rounding to steps of one size
+        if added <= noise.noise * (10 ** (MOST_FOR_HEADROOM / 10) - 1):
+            room[v.name] = wide
+    if not room:
         return found
-    step = Step("headroom", f"{', '.join(wide)}: {HEADROOM:g} times the range that was seen, for inputs that were not")
-    chosen = {**found.chosen, **{n: replace(found.chosen[n], grid=g, method="headroom") for n, g in wide.items()}}
-    choice = replace(found.choice, grids={**found.choice.grids, **wide})
+    step = Step("headroom", f"{', '.join(room)}: {HEADROOM:g} times the range that was seen, for inputs that were not")
+    chosen = {**found.chosen, **{n: replace(found.chosen[n], grid=g, method="headroom") for n, g in room.items()}}
+    choice = replace(found.choice, grids={**found.choice.grids, **room})
     return replace(found, choice=choice, chosen=chosen).then(step)
 
 
