@@ -18,6 +18,7 @@ from compiler.options import CompileOptions
 from compiler.passes.order import optimize
 from compiler.picture import MOST_NODES, Picture, Pictures
 from compiler.quant.fold import is_quantized
+from compiler.quant.prepare import prepare
 from compiler.quant.sketch import sketch
 from compiler.targets.base import Target
 from compiler.targets.choice import with_board
@@ -41,7 +42,7 @@ def inspect_model(
     options = with_board(options)
     chosen = list(dict.fromkeys(targets.target(name) for name in (options.target, *asked)))
     look = formats()[require_supported(path, name=label).kind].inspect(path, options, label)
-    optimized, found, first, why_not = _planned(look, chosen, options)
+    whole, optimized, found, first, why_not = _planned(look, chosen, options)
     needs = Estimate(target=chosen[0].name, weights=first.weights, arena=first.arena) if first else None
     return look.inspection.model_copy(
         update={
@@ -49,28 +50,28 @@ def inspect_model(
             "no_estimate": why_not,
             "support": found,
             "quantised": _own_arithmetic(look, optimized),
-            "graphs": _pictures(look, optimized, first, why_not) if graphs else None,
+            "graphs": _pictures(look, whole, optimized, first, why_not) if graphs else None,
         }
     )
 
 
 def _planned(
     look: Look, chosen: Sequence[Target], options: CompileOptions
-) -> tuple[Graph | None, list[Support], Planned | None, str]:
-    """The optimised graph, what it becomes on each kind of processor, the plan for the first, and why not."""
+) -> tuple[Graph | None, Graph | None, list[Support], Planned | None, str]:
+    """The graph in its precision, the same optimised, what it is on each kind of processor, the first plan, why not."""
     if look.graph is None:
-        return None, [], None, look.no_graph
+        return None, None, [], None, look.no_graph
     if too_large(look.graph):
-        return None, [], None, TOO_LARGE
+        return None, None, [], None, TOO_LARGE
     try:
         whole = sketch(look.graph, options)
         graph = optimize(whole, options.io_layout == "native", rounding=options.rounding).graph
     except DeepMetalError as error:
-        return None, [], None, error.title
+        return None, None, [], None, error.title
     except CRASHES as error:
-        return None, [], None, f"planning failed ({type(error).__name__}); compiling will say more"
+        return None, None, [], None, f"planning failed ({type(error).__name__}); compiling will say more"
     source_ops = {} if look.onnx is None else {name: node.op_type for node, name in named_nodes(look.onnx)}
-    return graph, *estimate(graph, chosen, options, source_ops)
+    return whole, graph, *estimate(graph, chosen, options, source_ops)
 
 
 def _own_arithmetic(look: Look, optimized: Graph | None) -> str:
@@ -80,7 +81,7 @@ def _own_arithmetic(look: Look, optimized: Graph | None) -> str:
     return next((kind for kind in arithmetic(optimized) if not kind.startswith("float")), "")
 
 
-def _pictures(look: Look, optimized: Graph | None, plan: Planned | None, why_not: str) -> Pictures:
+def _pictures(look: Look, whole: Graph | None, optimized: Graph | None, plan: Planned | None, why_not: str) -> Pictures:
     before: Picture | None = None
     after: Picture | None = None
     missing = "" if optimized else why_not
@@ -96,4 +97,14 @@ def _pictures(look: Look, optimized: Graph | None, plan: Planned | None, why_not
     if optimized is not None:
         small = small and len(optimized.nodes) <= MOST_NODES
         after = picture(optimized, plan) if len(optimized.nodes) <= MOST_NODES else None
-    return Pictures(before=before, after=after, missing=missing if small else NO_PICTURE)
+    prepared = quantised = None
+    if whole is not None and look.graph is not None and small and len(whole.nodes) <= MOST_NODES:
+        quantised = picture(whole, None) if is_quantized(whole) else None
+        prepared = picture(prepare(look.graph), None) if whole is not look.graph else None
+    return Pictures(
+        before=before,
+        prepared=prepared,
+        quantised=quantised,
+        after=after,
+        missing=missing if small else NO_PICTURE,
+    )

@@ -59,5 +59,11 @@ class Pictures(Part):
     """The model as it came, and as it is compiled."""
 
     before: Picture | None = None
+    prepared: Picture | None = Field(
+        None, description="as the quantiser wants it; null where nothing is quantised here"
+    )
+    quantised: Picture | None = Field(
+        None, description="with Quantize and Dequantize where integers begin and end; the passes fold these away"
+    )
     after: Picture | None = Field(None, description="null when the model cannot be compiled")
     missing: str = Field("", description="why one of them is not there")

@@ -70,6 +70,9 @@ def main(folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(weights_alone())
     for name, make in (("unsupported", unsupported), ("open_shape", open_shape), ("slow", slow)):
         (folder / f"{name}.onnx").write_bytes(make())
+    drawn = np.random.default_rng(3)
+    np.savez(folder / "calibration.npz", input=drawn.random((32, 1, 28, 28), np.float32))
+    np.save(folder / "labels.npy", drawn.integers(0, 10, 32))
     (folder / "garbage.onnx").write_bytes(b"\x7fELF this is no model" * 40)
 
 

@@ -1611,6 +1611,10 @@ export interface components {
          */
         Pictures: {
             before: components["schemas"]["Picture"] | null;
+            /** @description as the quantiser wants it; null where nothing is quantised here */
+            prepared: components["schemas"]["Picture"] | null;
+            /** @description with Quantize and Dequantize where integers begin and end; the passes fold these away */
+            quantised: components["schemas"]["Picture"] | null;
             /** @description null when the model cannot be compiled */
             after: components["schemas"]["Picture"] | null;
             /**

@@ -9,8 +9,11 @@ import { type GraphModel, graphModel, search } from "@/lib/picture"
 
 const GraphCanvas = lazy(() => import("./graph-canvas").then(({ GraphCanvas }) => ({ default: GraphCanvas })))
 
-type Side = "before" | "after"
+type Side = (typeof SIDES)[number]
 type Mode = "drawing" | "table"
+
+const SIDES = ["before", "prepared", "quantised", "after"] as const
+const TITLES: Record<Side, string> = { before: "Before", prepared: "Prepared", quantised: "Quantised", after: "After" }
 
 interface Props {
   pictures: Pictures
@@ -18,9 +21,9 @@ interface Props {
   first?: Side
 }
 
-/** The graph before and after optimisation: to look at, to search, to walk through, or to read as a table. */
+/** The graph before and after optimisation, with the quantiser's steps between: to look at, to search, to walk through, or to read as a table. */
 export function GraphView({ pictures, first = "after" }: Props) {
-  const sides = (["before", "after"] as const).filter((side) => pictures[side])
+  const sides = SIDES.filter((side) => pictures[side])
   const [side, setSide] = useState<Side>(pictures[first] ? first : (sides[0] ?? first))
   const [mode, setMode] = useState<Mode>("drawing")
   const [text, setText] = useState("")
@@ -44,7 +47,7 @@ export function GraphView({ pictures, first = "after" }: Props) {
     if (!there) return
     const target = graphModel(there)
     const place = target.drawn.findIndex(
-      (item) => item.role === "node" && (other === "after" ? item.node.sources.includes(name) : item.node.name === name),
+      (item) => item.role === "node" && (other === "before" ? item.node.name === name : item.node.sources.includes(name)),
     )
     if (place < 0) return
     setSide(other)
@@ -63,10 +66,7 @@ export function GraphView({ pictures, first = "after" }: Props) {
               setSide(next)
               setSelected(null)
             }}
-            data={[
-              { value: "before", label: `Before: ${pictures.before!.nodes.length.toLocaleString("en")}` },
-              { value: "after", label: `After: ${pictures.after!.nodes.length.toLocaleString("en")}` },
-            ]}
+            data={sides.map((one) => ({ value: one, label: `${TITLES[one]}: ${pictures[one]!.nodes.length.toLocaleString("en")}` }))}
           />
         )}
         <SegmentedControl

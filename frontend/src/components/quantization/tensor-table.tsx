@@ -74,7 +74,7 @@ const COLUMNS = column.columns([
       <span className={classes.name}>
         <span>{tensor.dtype}</span>
         <span className={`${classes.below} number`}>
-          {small(tensor.scale)} × (q − {tensor.zero_point})
+          {small(tensor.scale)} × {tensor.zero_point === 0 ? "q" : `(q ${tensor.zero_point < 0 ? "+" : "−"} ${Math.abs(tensor.zero_point)})`}
         </span>
       </span>
     ),

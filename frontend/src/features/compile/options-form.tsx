@@ -77,7 +77,7 @@ export function OptionsForm({ plan, onChange, inspection, files, onFiles, catalo
         <PrecisionCards plan={plan} onChange={(precision) => set("precision", precision)} catalog={catalog} inspection={inspection} />
         <QuantiseSection plan={plan} onChange={onChange} files={files} onFiles={onFiles} already={inspection.quantised} />
       </section>
-      <div className={classes.pair}>
+      <div className={classes.trio}>
         <CheckCards
           legend="Languages"
           values={plan.emit}

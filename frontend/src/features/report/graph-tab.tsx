@@ -7,7 +7,7 @@ import { asError, Problem } from "@/components/problem"
 const GraphView = lazy(() => import("@/components/graph/graph-view").then(({ GraphView }) => ({ default: GraphView })))
 
 /** Options that decide what the graph is; with the others it is the same. */
-const DECIDING = ["target", "shape", "architecture", "optimize", "io_layout", "precision"] as const
+const DECIDING = ["target", "shape", "architecture", "optimize", "io_layout", "precision", "io", "keep", "rounding"] as const
 
 /** The model's graph, looked at again with the options of the compilation. */
 export function GraphTab({ job }: { job: Compilation }) {
