@@ -59,7 +59,11 @@ def _one_row(node: Node, w: Array, finish: Finish, table: Array, channels: int, 
     whole = inputs // 4
     unroll = max(u for u in range(1, 3 if objective == "size" else 5) if whole % u == 0) if whole else 1
     kind = compute_type(node.value(0).type.dtype)
-    kernel = _RowKernel(Row(together, unroll, finish, kind, compute_type(node.output.type.dtype)), outputs, inputs)
+    uniform = bool((table[:, 1:] == table[0, 1:]).all())
+    row = Row(together, unroll, finish, kind, compute_type(node.output.type.dtype), uniform)
+    kernel = _RowKernel(row, outputs, inputs, tuple(int(n) for n in table[0, 1:]) if uniform else ())
+    if uniform:
+        table = _array(table[:, 0])
     nothing = {i: fill(0, "int32", v.shape) for i in (2, 4) if (v := node.inputs[i]) is not None}
     per_word = (3 + 5 * together + 3 / unroll) / together
     rest = outputs % together
@@ -84,8 +88,12 @@ def _packed(w: Array, together: int) -> Array:
         words[:whole].reshape(-1, together, words.shape[1]).transpose(0, 2, 1).reshape(-1),
         words[whole:].T.reshape(-1),
     ]
-    packed = np.concatenate(parts).astype(np.int32)
-    return packed if packed.size > 1 else np.append(packed, np.int32(0))  # one number would be no array
+    return _array(np.concatenate(parts).astype(np.int32))
+
+
+def _array(numbers: Array) -> Array:
+    """A constant of one number would be no array."""
+    return numbers if numbers.size > 1 else np.append(numbers, np.int32(0))
 
 
 @dataclass(frozen=True)
@@ -97,10 +105,16 @@ class Row:
     finish: Finish
     given: Type
     kind: Type
+    uniform: bool = False  # one factor for all channels: the table holds biases alone
 
     @property
     def name(self) -> str:
-        return f"row_{self.given}_x{self.channels}_by{self.unroll}_{self.finish.name}"
+        one = "_one_factor" if self.uniform else ""
+        return f"row_{self.given}_x{self.channels}_by{self.unroll}_{self.finish.name}{one}"
+
+    @property
+    def columns(self) -> int:
+        return 1 if self.uniform else COLUMNS
 
 
 @cache
@@ -109,14 +123,15 @@ def row_function(row: Row, rest: int) -> Function:
     x, w = Buffer("x", row.given, None), Buffer("w", I32, None, True)
     table, y = Buffer("table", I32, None, True), Buffer("y", row.kind, None)
     words, blocks = Var("words", I32), Var("blocks", I32)
+    factor = (Var("multiplier", I32), Var("addend", I32), Var("shift", I32)) if row.uniform else ()
     k = Kernel()
-    k.reserve("x", "w", "table", "y", "words", "blocks")
+    k.reserve("x", "w", "table", "y", "words", "blocks", *(v.name for v in factor))
     xs, ws, ts, ys = (View(b.type, (1,), (1,), b) for b in (x, w, table, y))
     n = row.channels
     with k.loop(blocks, "o") as o:
         weights = k.window("wo", ws, o * ((words + (1 if rest else 0)) * n))
-        rows = k.window("row", ts, o * (n * COLUMNS))
-        acc = [k.cell("acc", columns_of(k, rows, Const(c), [0])[0]) for c in range(n)]
+        rows = k.window("row", ts, o * (n * row.columns))
+        acc = [k.cell("acc", k.let("bias", rows.at(c * row.columns))) for c in range(n)]
         with k.loop(words, "i", step=row.unroll) as i:
             for u in range(row.unroll):
                 _word(k, row, acc, load_word(xs, (i + u) * 4), weights, (i + u) * n)
@@ -126,12 +141,12 @@ def row_function(row: Row, rest: int) -> Function:
                 last = last | (Cast(Cast(xs.at(words * 4 + r), U8), I32) << (8 * r))
             _word(k, row, acc, last, weights, words * n)
         for c in range(n):
-            multiplier, addend, shift = columns_of(k, rows, Const(c), [1, 2, 3])
+            multiplier, addend, shift = factor or columns_of(k, rows, Const(c), [1, 2, 3])
             value = row.finish.value(k, acc[c].value, multiplier, addend, shift, row.kind)
             k.store_at(ys, o * n + c, value)
     doc = (f"one row of inputs, {n} channels at a time",)
     return Function(
-        f"{row.name}_rest{rest}" if rest else row.name, (x, w, table, y), (words, blocks), k.body(), doc=doc
+        f"{row.name}_rest{rest}" if rest else row.name, (x, w, table, y), (words, blocks, *factor), k.body(), doc=doc
     )
 
 
@@ -151,6 +166,7 @@ class _RowKernel:
     row: Row
     outputs: int
     inputs: int
+    factor: tuple[int, ...] = ()  # multiplier, addend, shift, when they are the same for all channels
 
     def lower(self, k: Kernel, x: View, w: View, b: View | None, table: View, shift: View, y: View) -> None:
         words, rest = divmod(self.inputs, 4)
@@ -159,6 +175,6 @@ class _RowKernel:
         for first, count, channels in ((0, whole // together, together), (whole, 1, self.outputs - whole)):
             if count and channels:
                 function = row_function(replace(self.row, channels=channels), rest)
-                starts = ((x, 0), (w, first * -(-self.inputs // 4)), (table, first * COLUMNS), (y, first))
+                starts = ((x, 0), (w, first * -(-self.inputs // 4)), (table, first * self.row.columns), (y, first))
                 buffers = tuple(passed(v.flat(), offset) for v, offset in starts)
-                k.emit(Call(function, buffers, (Const(words), Const(count))))
+                k.emit(Call(function, buffers, tuple(map(Const, (words, count, *self.factor)))))
