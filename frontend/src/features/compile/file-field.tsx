@@ -41,11 +41,11 @@ export function FileField({ label, children, accept, value, onChange, many = fal
         {children}
       </span>
       <div className={classes.fileRow}>
-        <Button variant="default" size="compact-sm" onClick={() => file.current?.click()} aria-label={`Choose ${label.toLowerCase()}`}>
+        <Button variant="default" size="compact-sm" onClick={() => file.current?.click()} aria-label={`${many ? "Choose files" : "Choose a file"}: ${label.toLowerCase()}`}>
           {many ? "Choose files" : "Choose a file"}
         </Button>
         {many && (
-          <Button variant="default" size="compact-sm" onClick={() => folder.current?.click()} aria-label={`Choose a folder of ${label.toLowerCase()}`}>
+          <Button variant="default" size="compact-sm" onClick={() => folder.current?.click()} aria-label={`Choose a folder: ${label.toLowerCase()}`}>
             Choose a folder
           </Button>
         )}
@@ -53,7 +53,7 @@ export function FileField({ label, children, accept, value, onChange, many = fal
           {value ? `${value.name}, ${bytes(value.size)}${count > 1 ? `, ${plural(count, "file")}` : ""}` : "nothing chosen"}
         </span>
         {value && (
-          <Button variant="subtle" size="compact-sm" onClick={() => onChange(null)} aria-label={`Take ${label.toLowerCase()} away`}>
+          <Button variant="subtle" size="compact-sm" onClick={() => onChange(null)} aria-label={`Take away: ${label.toLowerCase()}`}>
             Take away
           </Button>
         )}

@@ -153,7 +153,7 @@ it("takes precisions beside each other, and asks for calibration data once there
   await screen.findByText(/digits\.npz/)
   expect(screen.queryByText("No calibration data.")).toBeNull()
   expect(files.calibration?.name).toBe("digits.npz")
-  await user.click(screen.getByRole("button", { name: "Take calibration data away" }))
+  await user.click(screen.getByRole("button", { name: "Take away: calibration data" }))
   screen.getByText("No calibration data.")
   await user.click(screen.getByRole("checkbox", { name: "INT8" }))
   await user.click(screen.getByRole("checkbox", { name: "INT8-WEIGHTS" }))
