@@ -100,7 +100,7 @@ function Details({ quantization }: { quantization: Quantization }) {
             <h2 id="steps">Steps of the quantiser</h2>
           </div>
           {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable */}
-          <div className="scroll-x" role="region" aria-label="Steps of the quantiser" tabIndex={0}>
+          <div className="scroll-x" role="region" aria-label="Steps, as a table" tabIndex={0}>
             <table className="table">
               <thead>
                 <tr>
