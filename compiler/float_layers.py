@@ -19,8 +19,10 @@ def float_layers_note(program: Program, layers: list[Layer]) -> str | None:
     for layer, made in zip(layers, program.layers, strict=True):
         if not any(s.dtype.startswith("float") for s in (*made.inputs, *made.outputs)):
             continue
+        if borders & {s.name for s in made.outputs}:
+            continue  # who asks for floats gets them
         if layer.op in _CONVERSIONS:
-            if borders & {s.name for s in (*made.inputs, *made.outputs) if s.dtype.startswith("float")}:
+            if borders & {s.name for s in made.inputs if s.dtype.startswith("float")}:
                 continue
             conversions += 1
         else:

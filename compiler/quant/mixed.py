@@ -54,7 +54,8 @@ def with_promoted(found: Quantizing, tensors: list[str], to: str) -> Quantizing:
         by_name = {v.name: v for v in found.points.tensors}
         readers = {r.output.name for n in tensors for r in readers_of(found.graph, by_name[n])}
         floats = {n for n, h in found.kept.items() if h == "float32"} | readers
-        points, choice, chosen = find(found.graph, floats), found.choice, dict(found.chosen)
+        points = find(found.graph, floats, found.points.float_outputs)
+        choice, chosen = found.choice, dict(found.chosen)
     missing = [v for v in points.tensors if v.name not in choice.grids]  # they were inside of integer layers
     seen = dict(found.seen)
     if missing:

@@ -107,7 +107,7 @@ def quantize(graph: Graph, options: CompileOptions, samples: Samples, log: Log) 
 def _ranged(graph: Graph, options: CompileOptions, samples: Samples) -> Quantizing:
     """Ranges for all tensors of a prepared graph, and how good that is."""
     stay = kept(graph, options.keep)
-    points = find(graph, {name for name, how in stay.items() if how == "float32"})
+    points = find(graph, {name for name, how in stay.items() if how == "float32"}, options.io == "source")
     if not points.tensors:
         raise ModelError(
             NOTHING,

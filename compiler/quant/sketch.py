@@ -29,7 +29,7 @@ def sketch(graph: Graph, options: CompileOptions) -> Graph:
     stay = kept(prepared, options.keep)
     if options.precision == "int8-weights":
         return with_int8_weights(graph, frozenset(stay))[0]
-    points = find(prepared, {name for name, how in stay.items() if how == "float32"})
+    points = find(prepared, {name for name, how in stay.items() if how == "float32"}, options.io == "source")
     if not points.tensors:
         raise ModelError(NOTHING, "no operator of the model has an integer form", where=graph.name)
     grids = {v.name: _grid(prepared.producer(v), stay.get(v.name, "int8")) for v in points.tensors}
