@@ -59,7 +59,7 @@ def run(script: str, cwd: Path) -> str:
 
 
 def test_the_command_line_examples(checkout: Path) -> None:
-    first, more = [example for example in EXAMPLES if "deepmetal compile" in example]
+    first, more, integers = [example for example in EXAMPLES if "deepmetal compile" in example]
     run(first, checkout)
     report = json.loads((checkout / "out" / "report.json").read_text())
     assert report["validation"]["passed"]
@@ -70,6 +70,11 @@ def test_the_command_line_examples(checkout: Path) -> None:
         assert json.loads((checkout / out / "report.json").read_text())["validation"]["passed"]
         assert (checkout / out / "src" / language).is_file()
     assert list((checkout / "board" / "pack" / "bare-metal").rglob("Makefile"))
+    run(integers, checkout)
+    small = json.loads((checkout / "int8" / "report.json").read_text())
+    assert small["quantization"]["synthetic"]
+    assert small["validation"]["integers_exact"]
+    assert small["totals"]["flash"]["weights"] < report["totals"]["flash"]["weights"] / 3
 
 
 def test_the_curl_example(checkout: Path, service: str) -> None:
