@@ -13,6 +13,7 @@ const report = (validation: Partial<NonNullable<Report["validation"]>> | null): 
       max_abs_error: 1.2e-6,
       max_rel_error: 3e-7,
       bit_exact: false,
+      integers_exact: null,
       tolerance: 1e-5,
       passed: true,
       ...validation,
@@ -34,6 +35,13 @@ it("says what is off", () => {
   expect(kind).toBe("bad")
   expect(title).toBe("Disagrees with ONNX Runtime 1.31.1")
   expect(detail).toBe("Off by 0.5 of a tensor's range on 1 input vector run on the emulator; the tolerance is 1e-5.")
+})
+
+it("holds integers to their definition, and says how far the float model is", () => {
+  const said = verdict(report({ integers_exact: true, max_abs_error: 0.25 }))
+  expect(said.title).toBe("Integers exactly as defined")
+  expect(said.detail).toMatch(/^Outputs within 0\.25 of those of ONNX Runtime 1\.31\.1\. Checked layer by layer/)
+  expect(verdict(report({ integers_exact: false, max_abs_error: 0 })).detail).toMatch(/^Outputs equal to those of/)
 })
 
 it("praises equality", () => expect(verdict(report({ bit_exact: true })).title).toContain("bit for bit"))

@@ -26,10 +26,20 @@ export function verdict(report: Report): Verdict {
       detail: `Off by ${small(validation.max_rel_error)} of a tensor's range ${seen}; the tolerance is ${small(validation.tolerance)}.`,
     }
   }
-  const match = validation.bit_exact
-    ? `Equal to ${validation.reference}, bit for bit`
-    : `Matches ${validation.reference} within ${small(validation.max_abs_error)}`
-  return { kind: "ok", title: match, detail: `Checked layer by layer ${seen}. Needs ${size}.${onBoard(report)}` }
+  const checked = `Checked layer by layer ${seen}. Needs ${size}.${onBoard(report)}`
+  const { title, more } = agreement(validation)
+  return { kind: "ok", title, detail: `${more}${checked}` }
+}
+
+/** How near the result is: to the reference, and for integers to their own definition. */
+function agreement({ reference, bit_exact, integers_exact, max_abs_error }: NonNullable<Report["validation"]>) {
+  if (bit_exact) return { title: `Equal to ${reference}, bit for bit`, more: "" }
+  const near = `within ${small(max_abs_error)}`
+  if (integers_exact === null) return { title: `Matches ${reference} ${near}`, more: "" }
+  return {
+    title: integers_exact ? "Integers exactly as defined" : "Integers as defined, up to a rounded float",
+    more: `Outputs ${max_abs_error === 0 ? "equal to" : `${near} of`} those of ${reference}. `,
+  }
 }
 
 /** What that means for the board that it was compiled for. */
