@@ -47,7 +47,9 @@ interface Props {
 /** The report of one compilation: the verdict, then the totals, then everything else. */
 export function ReportView({ job, search, onSearch, log }: Props) {
   const { data: report } = useSuspenseQuery(reportQuery(job.id))
-  const tab = search.tab ?? "layers"
+  const quantized = report.quantization !== null || report.accuracy !== null
+  const tabs = REPORT_TABS.filter((name) => name !== "quantization" || quantized)
+  const tab = tabs.find((name) => name === search.tab) ?? "layers"
   return (
     <>
       <Headline report={report} />
@@ -62,7 +64,7 @@ export function ReportView({ job, search, onSearch, log }: Props) {
         className={classes.tabs}
       >
         <Tabs.List className={classes.tabList}>
-          {REPORT_TABS.map((name) => (
+          {tabs.map((name) => (
             <Tabs.Tab key={name} value={name}>
               {TAB_TITLES[name]}
             </Tabs.Tab>
