@@ -57,6 +57,17 @@ def examples() -> Iterator[tuple[str, Graph]]:
     yield _example("GlobalAveragePool", image)
     yield _example("Gemm", vector, w=(64, 32))
     yield _example("MatMul", vector, w=(64, 32))
+    yield _quantised("Conv", image, pads=[1, 1, 1, 1], w=(16, 16, 3, 3))
+    yield _quantised("Conv", image, pads=[1, 1, 1, 1], w=(16, 1, 3, 3), group=16)
+    yield _quantised("MaxPool", image, kernel_shape=[2, 2], strides=[2, 2])
+    yield _quantised("AveragePool", image, kernel_shape=[2, 2], strides=[2, 2])
+    yield _quantised("GlobalMaxPool", image)
+    yield _quantised("GlobalAveragePool", image)
+    yield _quantised("Gemm", vector, w=(64, 32))
+    yield _quantised("MatMul", vector, w=(64, 32))
+    yield _quantised("Add", image, operands=2)
+    yield _quantised("Sub", image, operands=2)
+    yield _quantised("Sigmoid", image)
 
 
 def _example(op: str, shape: list[int], *, w: tuple[int, ...] = (), **attributes: Any) -> tuple[str, Graph]:
@@ -71,6 +82,31 @@ def _model(node: NodeProto, shape: list[int], weights: tuple[int, ...]) -> Model
     given = [numpy_helper.from_array(array, "w")] if weights else []
     graph = helper.make_graph([node], "example", [x], [y], given)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _quantised(
+    op: str, shape: list[int], *, w: tuple[int, ...] = (), operands: int = 1, **attributes: Any
+) -> tuple[str, Graph]:
+    """The operator between int8 tensors."""
+    constants: dict[str, Any] = {"s": np.float32(0.05), "z": np.int8(3), "ws": np.float32(0.01), "wz": np.int8(0)}
+    names = [f"x{i}" for i in range(operands)]
+    read = [f"{name}_real" for name in names]
+    nodes = [helper.make_node("DequantizeLinear", [n, "s", "z"], [r]) for n, r in zip(names, read, strict=True)]
+    if w:
+        constants["w"] = (np.arange(np.prod(w)) % 201 - 100).astype(np.int8).reshape(w)
+        nodes.append(helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["w_real"]))
+        read.append("w_real")
+    nodes.append(helper.make_node(op, read, ["y_real"], name=op, **attributes))
+    nodes.append(helper.make_node("QuantizeLinear", ["y_real", "s", "z"], ["y"]))
+    graph = helper.make_graph(
+        nodes,
+        "example",
+        [helper.make_tensor_value_info(name, TensorProto.INT8, shape) for name in names],
+        [helper.make_tensor_value_info("y", TensorProto.INT8, None)],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return op, optimize(import_onnx(model, {}, "example"), native_io=True).graph
 
 
 @cache
