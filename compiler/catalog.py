@@ -262,13 +262,14 @@ def layers() -> tuple[str, ...]:
 def operators() -> tuple[OperatorInfo, ...]:
     """One row per ONNX operator, by name; the note is the first line of the operator's documentation."""
     from compiler.operator_table import conformance, fused, tuned
-    from compiler.ops.base import registry
+    from compiler.ops.base import Op, registry
+    from compiler.quant.forms import precisions_of
 
-    def info(name: str, operator: type) -> OperatorInfo:
+    def info(name: str, operator: type[Op]) -> OperatorInfo:
         counted = conformance().get(name, {})
         return OperatorInfo(
             name=name,
-            precisions=list(get_args(Precision)),
+            precisions=precisions_of(name, operator),
             notes=_first_line(operator),
             tuned=list(tuned().get(name, ())),
             fused=name in fused(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.graph.graph import Graph, Node, Value
 from compiler.ops.arithmetic import Add, Mul, Sub
+from compiler.ops.base import Op
 from compiler.ops.conv import Conv
 from compiler.ops.dense import Dense, MatMul
 from compiler.ops.elementwise import Elementwise, Map
@@ -66,6 +67,20 @@ def integer_form(graph: Graph, node: Node) -> bool:
     if isinstance(op, Standardize):
         return not op.statistics and len(operands(graph, node)) == 1
     return isinstance(op, _OTHERS) and getattr(op, "tail", None) is None
+
+
+_REDUCTIONS = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
+
+
+def precisions_of(name: str, op: type[Op]) -> list[str]:
+    """In which arithmetic an ONNX operator can be computed, as `integer_form` and `moves` decide node by node.
+
+    What is spelled by other operators is not looked into: float32 alone is said of it.
+    """
+    eight = issubclass(op, (*MOVES, *_BINARY, *_OTHERS, Conv, Dense, MatMul, Standardize)) and name != "LogSoftmax"
+    eight = eight or (issubclass(op, Elementwise) and op.arity == 1) or name in _REDUCTIONS
+    small = ["int8", "int8-weights"] if issubclass(op, (Conv, Dense, MatMul)) else ["int8"]
+    return ["float32", *(small if eight else [])]
 
 
 def operands(graph: Graph, node: Node) -> list[Value]:

@@ -44,6 +44,8 @@ def test_ops_lists_what_the_registry_knows(capsys: Output) -> None:
     operators = {o["name"]: o for o in json.loads(capsys.readouterr().out)}
     assert {"Conv", "Gemm", "MatMul", "Relu", "MaxPool", "Softmax", "BatchNormalization"} <= set(operators)
     assert operators["Conv"]["precisions"] == ["float32", "int8", "int8-weights"]
+    assert operators["Sigmoid"]["precisions"] == ["float32", "int8"]
+    assert operators["LogSoftmax"]["precisions"] == operators["ReduceProd"]["precisions"] == ["float32"]
     assert cli.main(["ops"]) == 0
     assert "Conv " in capsys.readouterr().out
 
