@@ -170,7 +170,7 @@ class KernelPrinter:
             case For(var, start, stop, body, _, step):
                 low, high = self._ranges.of(start), self._ranges.of(stop)
                 i, advance = var.name, {1: "++", -1: "--"}.get(step, f" += {step}" if step > 0 else f" -= {-step}")
-                begin, end = self._expr(start)[0], self._expr(stop)[0]
+                begin, end = self._expr(start)[0], self._wrapped(stop, _COMPARE + 1)
                 if step > 0:
                     self._ranges.learn(var, (low[0], max(low[0], high[1] - 1)))
                 else:

@@ -150,7 +150,9 @@ def weights_fit(x: TensorType, w: TensorType, b: TensorType | None) -> bool:
 
 def sum_of(x: View) -> Type:
     """What a kernel adds up products with x in."""
-    return x.type if x.type.is_float else I64 if x.type.bits > 8 else I32
+    if x.type.numpy not in INTEGER_INPUTS:
+        return x.type
+    return I64 if x.type.bits > 8 else I32
 
 
 def weighted(x: Expr, w: Expr, kind: Type, zero: int = 0) -> Expr:

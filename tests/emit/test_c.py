@@ -207,3 +207,14 @@ def test_rows_hold_every_element_and_stay_short(values: np.ndarray) -> None:
     lines = list(rows(values))
     assert [int(n) for n in " ".join(lines).split(",")[:-1]] == values.tolist()
     assert max(map(len, lines)) <= 112
+
+
+def test_a_loops_end_that_is_a_choice_stands_in_parentheses() -> None:
+    k = Kernel()
+    y = View(I32, (9,), (1,), Buffer("y", I32, 9))
+    k.reserve("y", "n")
+    with k.loop(minimum(4 - Var("n", I32), 3), "i") as i:
+        k.store_at(y, i, i)
+    assert y.buffer is not None
+    text = "\n".join(KernelPrinter().function(Function("f", (y.buffer,), (Var("n", I32),), k.body()), "static"))
+    assert re.search(r"i < \(.* \? .* : .*\); i\+\+", text)
