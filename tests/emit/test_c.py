@@ -15,9 +15,11 @@ from hypothesis.extra import numpy as hnp
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from compiler import emit
-from compiler.emit.c_kernel import comment
+from compiler.emit.c_kernel import KernelPrinter, comment
 from compiler.emit.literals import number, rows
 from compiler.importers.onnx import import_onnx
+from compiler.loop.builder import Kernel, View
+from compiler.loop.nodes import I32, Buffer, Function, Var, minimum
 from compiler.lower import lower
 from compiler.options import CompileOptions
 from compiler.passes.order import optimize
