@@ -55,8 +55,8 @@ class Support(BaseModel):
 
     targets: list[str] = Field(description="those that were asked for")
     precision: str
-    weights: int = Field(description="bytes of flash, exact")
-    arena: int = Field(description="bytes of RAM, exact")
+    weights: int = Field(description="bytes of flash: exact, but for int8, where ranges decide a little of it")
+    arena: int = Field(description="bytes of RAM, as weights")
     arithmetic: dict[str, int] = Field(
         default_factory=dict, description="multiply-accumulates by the types that are multiplied"
     )

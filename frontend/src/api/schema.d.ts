@@ -1983,12 +1983,12 @@ export interface components {
             precision: string;
             /**
              * Weights
-             * @description bytes of flash, exact
+             * @description bytes of flash: exact, but for int8, where ranges decide a little of it
              */
             weights: number;
             /**
              * Arena
-             * @description bytes of RAM, exact
+             * @description bytes of RAM, as weights
              */
             arena: number;
             /**

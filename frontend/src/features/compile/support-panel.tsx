@@ -40,7 +40,7 @@ export function SupportPanel({ inspection, plan, targets }: Props) {
         found.support.map((one) => <OneKind key={one.targets.join()} support={one} title={title} />)
       )}
       {found.support.length > 0 && (
-        <p className={`muted ${classes.note}`}>Weights and arena are exact. Code and stack come on top: they are known once the code is built.</p>
+        <p className={`muted ${classes.note}`}>Weights and arena are planned for real; for int8 the ranges that calibration finds may still change them a little. Code and stack come on top: they are known once the code is built.</p>
       )}
     </section>
   )
